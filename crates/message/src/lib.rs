@@ -1,0 +1,30 @@
+//! The seam between services and brokers: publish batches, subscribe as a group, settle each delivery.
+//!
+//! A backend implements [`Broker`] and [`Consumer`]; what it cannot do it says in its [`Capabilities`], and asking for it fails when
+//! the topology is built, not when a message is lost. [`MemoryBroker`] is the complete twin that tests and simulations run on.
+//!
+//! # The parts
+//!
+//! - [`broker`] the contract
+//! - [`topology`] topics, partitions, retention, capabilities
+//! - [`delivery`] what a consumer receives and how it settles it
+//! - [`error`] what can go wrong, and whether to try again
+//! - [`progress`] which positions are done, when they finish out of order
+//! - [`inspect`] what operators ask a broker
+//! - [`memory`] the twin
+
+pub mod broker;
+pub mod delivery;
+pub mod error;
+pub mod inspect;
+pub mod memory;
+pub mod progress;
+pub mod topology;
+
+pub use broker::{Ack, Broker, Consumer, Durability, Resume, Start, Subscription};
+pub use delivery::{Assignment, Delivery, Incoming, Outcome, Receipt};
+pub use error::{ConsumeError, PublishError, SubscribeError, TopologyError};
+pub use inspect::{GroupLag, Inspect, PartitionInfo, Published, Stored, TopicInfo};
+pub use memory::MemoryBroker;
+pub use progress::Contiguous;
+pub use topology::{Capabilities, Capability, Order, Retention, Topic, Topology};

@@ -1,0 +1,45 @@
+//! One store, one commit: everything that a handler wants to make true goes into one [`Unit`] and is committed at once.
+//!
+//! ```
+//! use switchboard_store::{Column, Expect, Select, Table, Unit, Value};
+//!
+//! static BALANCES: Table = Table { name: "balances", columns: &[Column::integer("amount")], indexes: &[] };
+//!
+//! let unit = Unit::new()
+//!     .expect(Expect::row_absent(&BALANCES, "alice"))
+//!     .put(&BALANCES, "alice", [("amount", Value::from(500))]);
+//! assert_eq!(unit.rows.len(), 1);
+//! let all = Select::all(&BALANCES).limit(10);
+//! # let _ = all;
+//! ```
+//!
+//! # The parts
+//!
+//! - [`unit`] what is committed together
+//! - [`store`] the contract, in small traits: journal, rows, inbox, outbox, timers
+//! - [`table`] read models declared once for every backend, and queries as data
+//! - [`gate`] keys that are blocked behind a failed message
+//! - [`marks`] which messages were handled, in bounded space and without a time limit
+//! - [`error`] what a commit can answer
+//! - [`memory`] the complete twin
+
+pub mod error;
+pub mod gate;
+pub mod marks;
+pub mod memory;
+pub mod store;
+pub mod table;
+pub mod unit;
+
+pub use error::{CommitError, StoreError};
+pub use gate::{Failure, Gate, GateOp, Waiting};
+pub use marks::Marks;
+pub use memory::MemoryStore;
+pub use store::{
+    Checkpoint, Committed, Inbox, Journal, Outbox, Outgoing, Rows, Sequence, Store, StoreIdentity,
+    StoredEvent, Timer, Timers,
+};
+pub use table::{Column, ColumnType, Compare, Filter, Row, RowOp, Select, Table, Value};
+pub use unit::{
+    Custody, Expect, Handled, Mark, NewEvent, NewMessage, Progress, Reading, TimerOp, Unit,
+};

@@ -1,0 +1,1 @@
+//! Given these events, when this is decided, then that follows.

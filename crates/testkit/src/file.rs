@@ -1,0 +1,1 @@
+//! Files that tear, forget, fail and fill up.

@@ -1,0 +1,22 @@
+//! What proves a Switchboard service: conformance suites, fault layers, trials and given/when/then.
+//!
+//! A development dependency only; each part is a feature, so that a test compiles no more than it needs.
+//!
+//! - `file` ([`file`]) files that tear, forget what was not synced, fail to sync and fill up
+//! - `vfs` ([`vfs`]) the same under SQLite
+//! - `message` ([`message`]) the conformance suite of brokers
+//! - `store` ([`store`]) the conformance suite of stores
+//! - `saga` ([`saga`]) trials that every saga gets for free
+//! - always: [`decision`] given/when/then for decisions
+
+pub mod decision;
+#[cfg(feature = "file")]
+pub mod file;
+#[cfg(feature = "message")]
+pub mod message;
+#[cfg(feature = "saga")]
+pub mod saga;
+#[cfg(feature = "store")]
+pub mod store;
+#[cfg(feature = "vfs")]
+pub mod vfs;

@@ -1,0 +1,1 @@
+//! Trials that every saga gets for free.

@@ -1,0 +1,1 @@
+//! A SQLite file layer that forgets what was not synced.
