@@ -1,2 +1,71 @@
-//! The project tool.
-fn main() {}
+//! The project's own tool: holds the house rules, runs every test, measures, and breaks things on purpose.
+
+mod bench;
+mod browser;
+mod crash;
+mod house;
+mod process;
+mod storm;
+mod suite;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+/// The project's tool. Start with `cargo xtask test --embedded`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything that CI checks: format, lints, documents, house rules, all tests.
+    Ci,
+    /// Runs every test; installs what is missing for them.
+    Test {
+        /// Only what needs nothing installed: no browser.
+        #[arg(long)]
+        embedded: bool,
+    },
+    /// Holds the rules of the house: rows, first lines, sizes, words.
+    Tidy,
+    /// Measures, in release mode, and writes BENCHMARKS.md.
+    Bench {
+        /// Only these: log, store, handler, saga, shop. All by default.
+        only: Vec<String>,
+        /// Print, and leave BENCHMARKS.md as it is.
+        #[arg(long)]
+        dry: bool,
+    },
+    /// Kills the running shop again and again under load, and does the sums.
+    Storm {
+        /// How many times the process is killed.
+        #[arg(long, default_value_t = 20)]
+        kills: u32,
+        /// Repeats a storm: printed by the one that failed.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Crashes log and store over simulated disks, and counts what was lost or invented.
+    Crash {
+        /// Crash cycles for each of the two.
+        #[arg(long, default_value_t = 10_000)]
+        cycles: u64,
+        /// Repeats a run.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Ci => suite::ci(),
+        Command::Test { embedded } => suite::test(embedded),
+        Command::Tidy => tidy::run(),
+        Command::Bench { only, dry } => bench::run(&only, dry),
+        Command::Storm { kills, seed } => storm::run(kills, seed),
+        Command::Crash { cycles, seed } => crash::run(cycles, seed),
+    }
+}
