@@ -1,1 +1,30 @@
-//! switchboard-resilience
+//! What stands between a caller and a dependency that fails: tower layers, each a pure policy apart from its plumbing.
+//!
+//! ```
+//! use std::time::Duration;
+//! use switchboard_core::{BoxError, Rng, Verdict};
+//! use switchboard_resilience::{Backoff, RetryLayer, TimeoutLayer};
+//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+//! let mut service = ServiceBuilder::new()
+//!     .layer(RetryLayer::new(Backoff::recommended(), Rng::from_seed(1), |_: &BoxError| Verdict::Retry))
+//!     .layer(TimeoutLayer::new(Duration::from_secs(2)))
+//!     .service(service_fn(|name: String| async move { Ok::<_, BoxError>(format!("hello {name}")) }));
+//! assert_eq!(service.ready().await?.call("ann".to_owned()).await?, "hello ann");
+//! # Ok(()) }
+//! ```
+//!
+//! # The parts
+//!
+//! - [`timeout`] an attempt ends in time
+//! - [`retry`] an attempt that may pass by itself is repeated
+//! - [`backoff`] how long to wait between attempts: a pure policy
+
+pub mod backoff;
+pub mod retry;
+pub mod timeout;
+
+pub use backoff::{Backoff, InvalidBackoff};
+pub use retry::{Retry, RetryLayer};
+pub use timeout::{Elapsed, Timeout, TimeoutLayer};

@@ -1,0 +1,27 @@
+//! Traces: diagnostics on stderr. (A *log* is where records are; diagnostics are traces.)
+
+use tracing_subscriber::EnvFilter;
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// Sends traces to stderr. The filter comes from `SWITCHBOARD_TRACE`, in the syntax of
+/// `tracing-subscriber` (`info,switchboard_relay=debug`); default `warn`.
+///
+/// The first call in a process wins; later ones change nothing, so that tests may call it freely.
+pub fn traces(format: Format) {
+    let filter =
+        EnvFilter::try_from_env("SWITCHBOARD_TRACE").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _first_wins = match format {
+        Format::Text => subscriber.try_init(),
+        Format::Json => subscriber.json().try_init(),
+    };
+}
