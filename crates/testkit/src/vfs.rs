@@ -1,1 +1,0 @@
-//! A SQLite file layer that forgets what was not synced.
