@@ -1,1 +1,48 @@
-//! shop-edge
+//! How every service of the shop speaks HTTP: problems, input, callers, idempotency, pages, serving.
+//!
+//! ```
+//! use shop_edge::{Input, Problem};
+//!
+//! fn amount(body: &[u8]) -> Result<i64, Problem> {
+//!     let mut input = Input::parse(body)?;
+//!     let amount = input.integer("amount", 1..=1_000);
+//!     input.finish()?;
+//!     Ok(amount)
+//! }
+//! assert_eq!(amount(br#"{"amount": 5}"#).unwrap(), 5);
+//! let problem = amount(br#"{"amount": 0, "colour": "red"}"#).unwrap_err();
+//! assert_eq!((problem.status().as_u16(), problem.errors().len()), (422, 2));
+//! ```
+//!
+//! # The parts
+//!
+//! - [`problem`] every error a caller can see (RFC 9457)
+//! - [`input`] bodies, with all their mistakes at once
+//! - [`auth`] keys, tokens and who calls
+//! - [`idempotency`] the same key, the same answer
+//! - [`page`] collections with signed cursors
+//! - [`serve`] one listener with everything around its routes
+//! - [`operator`] what operators ask of a service's store
+//! - [`parts`] what runs side by side, and ends together
+//! - [`deps`] what a service is given
+
+pub mod auth;
+pub mod deps;
+pub mod idempotency;
+pub mod input;
+pub mod operator;
+pub mod page;
+pub mod parts;
+pub mod problem;
+pub mod request;
+pub mod serve;
+
+pub use auth::{Auth, AuthError, MaybePrincipal, Principal, Role};
+pub use deps::Deps;
+pub use idempotency::{IDEMPOTENCY, IdempotencyKey, Idempotent, Stored};
+pub use input::Input;
+pub use page::{Collection, Page};
+pub use parts::Parts;
+pub use problem::{FieldError, Problem};
+pub use request::RequestContext;
+pub use serve::{Health, serve};

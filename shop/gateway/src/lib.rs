@@ -1,1 +1,25 @@
-//! shop-gateway
+//! The one public door of the shop: finds the service for a path and passes the call on, streaming both ways.
+//!
+//! ```
+//! use shop_gateway::{Gateway, Route};
+//!
+//! let users = "127.0.0.1:4001".parse()?;
+//! let gateway = Gateway::new([Route::new("/api/v1/users", "users", users)]);
+//! let router = gateway.router();
+//! # let _ = router;
+//! # Ok::<(), std::net::AddrParseError>(())
+//! ```
+//!
+//! # The parts
+//!
+//! - [`routes`] which path belongs to which service
+//! - [`proxy`] passing a call on
+//! - [`ready`] whether the whole shop can take orders
+
+pub mod gateway;
+pub mod proxy;
+pub mod ready;
+pub mod routes;
+
+pub use gateway::Gateway;
+pub use routes::Route;

@@ -1,0 +1,119 @@
+//! Keys, tokens, and who calls.
+//!
+//! The signing key and the operator's token are made once in the data folder and survive restarts, so tokens do too. Tokens are JSON Web
+//! Tokens signed with Ed25519 (RFC 8037); a service needs nothing but the key to know who calls.
+
+mod caller;
+mod keys;
+mod token;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use ring::hmac;
+use switchboard_core::{Clock, Timestamp};
+
+pub use caller::{MaybePrincipal, Principal, Role};
+pub use keys::AuthError;
+
+use keys::Keys;
+use token::Tokens;
+
+/// Verified tokens that are remembered, so that a signature is not checked for every request.
+const REMEMBERED: usize = 4_096;
+
+/// Signs and verifies for all services of one data folder.
+pub struct Auth {
+    keys: Keys,
+    tokens: Tokens,
+    clock: Arc<dyn Clock>,
+    verified: Mutex<HashMap<String, (Principal, Timestamp)>>,
+}
+
+// === impl Auth ===
+
+impl Auth {
+    /// Reads the keys of a folder, or makes them (mode 0600) when they are not there yet.
+    ///
+    /// # Errors
+    /// [`AuthError`] naming the file that cannot be read, written or understood.
+    pub fn load_or_create(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
+        Self::with(Keys::load_or_create(folder)?, clock)
+    }
+
+    /// Fresh keys that are kept nowhere: for tests.
+    ///
+    /// # Errors
+    /// [`AuthError`] when the system gives no randomness.
+    pub fn ephemeral(clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
+        Self::with(Keys::generate()?, clock)
+    }
+
+    fn with(keys: Keys, clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
+        let tokens = Tokens::new(&keys)?;
+        Ok(Self { keys, tokens, clock, verified: Mutex::default() })
+    }
+
+    /// A token that says who somebody is, for so long.
+    ///
+    /// # Errors
+    /// [`AuthError`] when signing fails.
+    pub fn sign(&self, user_id: &str, ttl: Duration) -> Result<String, AuthError> {
+        self.tokens.sign(user_id, self.clock.now(), ttl)
+    }
+
+    /// Who presents this token; `None` for one that is not ours, changed, or expired.
+    pub fn verify(&self, token: &str) -> Option<Principal> {
+        if self.is_operator(token) {
+            return Some(Principal { user_id: "operator".to_owned(), role: Role::Operator });
+        }
+        let now = self.clock.now();
+        if let Some((principal, expires)) = self.verified.lock().get(token) {
+            return (*expires > now).then(|| principal.clone());
+        }
+        let (user_id, expires) = self.tokens.verify(token)?;
+        if expires <= now {
+            return None;
+        }
+        let principal = Principal { user_id, role: Role::Customer };
+        let mut verified = self.verified.lock();
+        if verified.len() >= REMEMBERED {
+            // Forgetting all costs each caller one signature check, and needs no bookkeeping.
+            verified.clear();
+        }
+        verified.insert(token.to_owned(), (principal.clone(), expires));
+        Some(principal)
+    }
+
+    /// Whether this is the operator's token. Seals are compared, not the tokens themselves, so the
+    /// time that it takes says nothing about where they differ.
+    pub fn is_operator(&self, token: &str) -> bool {
+        self.seal(&[token.as_bytes()]) == self.seal(&[self.keys.operator_token.as_bytes()])
+    }
+
+    /// The operator's token, for programs of the same machine that may read the data folder.
+    pub fn operator_token(&self) -> &str {
+        &self.keys.operator_token
+    }
+
+    /// Seals what is handed to callers and must come back unchanged, such as cursors.
+    pub(crate) fn seal(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.keys.seal);
+        parts.iter().for_each(|part| context.update(part));
+        let mut tag = [0; 32];
+        tag.copy_from_slice(context.sign().as_ref());
+        tag
+    }
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Auth")
+    }
+}
+
+#[cfg(test)]
+mod tests;

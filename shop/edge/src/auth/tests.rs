@@ -1,0 +1,60 @@
+//! Tokens say who calls, end in time, survive restarts, and cannot be changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchboard_core::ManualClock;
+
+use super::{Auth, Role};
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at("2026-01-01T00:00:00Z".parse().unwrap()))
+}
+
+#[test]
+fn a_token_says_who_it_is_until_it_expires() {
+    let clock = clock();
+    let auth = Auth::ephemeral(clock.clone()).unwrap();
+    let token = auth.sign("ann", Duration::from_secs(3_600)).unwrap();
+    for _ in 0..2 {
+        let principal = auth.verify(&token).unwrap();
+        assert_eq!((&*principal.user_id, principal.role), ("ann", Role::Customer));
+    }
+    clock.advance(Duration::from_secs(3_600));
+    assert_eq!(auth.verify(&token), None);
+}
+
+#[test]
+fn a_changed_token_and_one_of_another_key_are_nobodys() {
+    let auth = Auth::ephemeral(clock()).unwrap();
+    let token = auth.sign("ann", Duration::from_secs(60)).unwrap();
+    let (head, signature) = token.rsplit_once('.').unwrap();
+    let (header, _claims) = head.split_once('.').unwrap();
+    let other = Auth::ephemeral(clock()).unwrap().sign("ann", Duration::from_secs(60)).unwrap();
+    for wrong in [format!("{header}.e30.{signature}"), other, String::new(), "a.b.c".to_owned()] {
+        assert_eq!(auth.verify(&wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn keys_and_the_operator_token_survive_a_restart_and_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let first = Auth::load_or_create(folder.path(), clock()).unwrap();
+    let token = first.sign("ann", Duration::from_secs(60)).unwrap();
+    let second = Auth::load_or_create(folder.path(), clock()).unwrap();
+    assert!(second.verify(&token).is_some());
+    assert_eq!(second.verify(first.operator_token()).unwrap().role, Role::Operator);
+    for file in ["signing-key", "operator-token"] {
+        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_key_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("signing-key"), b"nonsense").unwrap();
+    let error = Auth::load_or_create(folder.path(), clock()).unwrap_err();
+    assert!(error.to_string().contains("signing-key"), "{error}");
+}

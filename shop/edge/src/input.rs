@@ -1,0 +1,294 @@
+//! Bodies: parsed once, then asked field by field; every mistake is collected, and all are answered together.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use http::header::CONTENT_TYPE;
+use serde_json::{Map, Value};
+
+use crate::{FieldError, Problem};
+
+/// The longest e-mail address (RFC 5321).
+const EMAIL_MAX: usize = 254;
+
+/// A JSON object from a caller. Ask for its fields, then [`Input::finish`].
+///
+/// A getter that fails answers a harmless value and remembers the mistake, so that `finish` names
+/// all of them, fields that nobody asked for included.
+#[derive(Debug)]
+pub struct Input {
+    fields: Map<String, Value>,
+    pointer: String,
+    asked: BTreeSet<&'static str>,
+    errors: Vec<FieldError>,
+}
+
+// === impl Input ===
+
+impl Input {
+    /// Parses a body.
+    ///
+    /// # Errors
+    /// 400 when it is not JSON, 422 when it is JSON and not an object.
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let value: Value = serde_json::from_slice(body)
+            .map_err(|error| Problem::bad_request(format!("The body is not JSON: {error}.")))?;
+        match value {
+            Value::Object(fields) => Ok(Self::at(fields, "#".to_owned())),
+            _ => Err(Problem::validation(vec![FieldError {
+                pointer: "#".to_owned(),
+                code: "not_an_object",
+                detail: "the body must be a JSON object".to_owned(),
+            }])),
+        }
+    }
+
+    fn at(fields: Map<String, Value>, pointer: String) -> Self {
+        Self { fields, pointer, asked: BTreeSet::new(), errors: Vec::new() }
+    }
+
+    /// The body as it was sent.
+    pub fn as_value(&self) -> Value {
+        Value::Object(self.fields.clone())
+    }
+
+    /// Whether the field is there and not null.
+    pub fn has(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    /// Remembers a mistake of the caller's own finding.
+    pub fn wrong(&mut self, field: &str, code: &'static str, detail: impl Into<String>) {
+        let pointer = format!("{}/{field}", self.pointer);
+        self.errors.push(FieldError { pointer, code, detail: detail.into() });
+    }
+
+    fn take(&mut self, field: &'static str) -> Option<Value> {
+        self.asked.insert(field);
+        let value = self.fields.get(field).filter(|value| !value.is_null()).cloned();
+        if value.is_none() {
+            self.wrong(field, "required", "is missing");
+        }
+        value
+    }
+
+    /// A text whose length in characters lies within the bounds, without surrounding space.
+    pub fn text(&mut self, field: &'static str, length: RangeInclusive<usize>) -> String {
+        match self.take(field) {
+            None => String::new(),
+            Some(Value::String(text)) => {
+                let text = text.trim().to_owned();
+                let is_control = text.chars().any(char::is_control);
+                if !length.contains(&text.chars().count()) || is_control {
+                    let (least, most) = (length.start(), length.end());
+                    let detail = format!("must be a text of {least} to {most} characters");
+                    self.wrong(field, "length", detail);
+                }
+                text
+            }
+            Some(_) => {
+                self.wrong(field, "type", "must be a text");
+                String::new()
+            }
+        }
+    }
+
+    /// A secret: a text whose length in bytes lies within the bounds, taken exactly as it is.
+    pub fn secret(&mut self, field: &'static str, length: RangeInclusive<usize>) -> String {
+        match self.take(field) {
+            None => String::new(),
+            Some(Value::String(text)) => {
+                if !length.contains(&text.len()) {
+                    let (least, most) = (length.start(), length.end());
+                    self.wrong(field, "length", format!("must have {least} to {most} bytes"));
+                }
+                text
+            }
+            Some(_) => {
+                self.wrong(field, "type", "must be a text");
+                String::new()
+            }
+        }
+    }
+
+    /// An e-mail address: something, `@`, a domain. Only a message sent to it proves more.
+    pub fn email(&mut self, field: &'static str) -> String {
+        let before = self.errors.len();
+        let text = self.text(field, 3..=EMAIL_MAX);
+        let is_address = text.split_once('@').is_some_and(|(local, domain)| {
+            let domain_holds = domain.contains('.')
+                && !domain.starts_with('.')
+                && !domain.ends_with('.')
+                && !domain.contains('@');
+            !local.is_empty() && domain_holds && !text.contains(char::is_whitespace)
+        });
+        if !is_address && self.errors.len() == before {
+            self.wrong(field, "email", "must be an e-mail address");
+        }
+        text
+    }
+
+    /// A whole number within the bounds.
+    pub fn integer(&mut self, field: &'static str, bounds: RangeInclusive<i64>) -> i64 {
+        let Some(value) = self.take(field) else { return *bounds.start() };
+        match value.as_i64() {
+            Some(number) if bounds.contains(&number) => number,
+            Some(_) => {
+                let (least, most) = (bounds.start(), bounds.end());
+                self.wrong(field, "out_of_range", format!("must lie between {least} and {most}"));
+                *bounds.start()
+            }
+            None => {
+                self.wrong(field, "type", "must be a whole number");
+                *bounds.start()
+            }
+        }
+    }
+
+    /// Capital letters, exactly so many: a country, a currency.
+    pub fn capitals(&mut self, field: &'static str, length: usize) -> String {
+        match self.take(field) {
+            None => String::new(),
+            Some(Value::String(text))
+                if text.len() == length && text.bytes().all(|byte| byte.is_ascii_uppercase()) =>
+            {
+                text
+            }
+            Some(_) => {
+                self.wrong(field, "format", format!("must be {length} capital letters"));
+                String::new()
+            }
+        }
+    }
+
+    /// An object inside this one.
+    pub fn object(&mut self, field: &'static str, read: impl FnOnce(&mut Self)) {
+        match self.take(field) {
+            None => {}
+            Some(Value::Object(fields)) => {
+                let mut inner = Self::at(fields, format!("{}/{field}", self.pointer));
+                read(&mut inner);
+                inner.unknown();
+                self.errors.append(&mut inner.errors);
+            }
+            Some(_) => self.wrong(field, "type", "must be an object"),
+        }
+    }
+
+    /// A list of objects, of a length within the bounds.
+    pub fn list<T>(
+        &mut self,
+        field: &'static str,
+        length: RangeInclusive<usize>,
+        mut read: impl FnMut(&mut Self) -> T,
+    ) -> Vec<T> {
+        let items = match self.take(field) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) if length.contains(&items.len()) => items,
+            Some(Value::Array(_)) => {
+                let (least, most) = (length.start(), length.end());
+                self.wrong(field, "length", format!("must hold {least} to {most} items"));
+                return Vec::new();
+            }
+            Some(_) => {
+                self.wrong(field, "type", "must be a list");
+                return Vec::new();
+            }
+        };
+        let mut read_items = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let pointer = format!("{}/{field}/{index}", self.pointer);
+            let Value::Object(fields) = item else {
+                let detail = "must be an object".to_owned();
+                self.errors.push(FieldError { pointer, code: "type", detail });
+                continue;
+            };
+            let mut inner = Self::at(fields, pointer);
+            read_items.push(read(&mut inner));
+            inner.unknown();
+            self.errors.append(&mut inner.errors);
+        }
+        read_items
+    }
+
+    fn unknown(&mut self) {
+        let unknown: Vec<String> = self
+            .fields
+            .keys()
+            .filter(|field| !self.asked.contains(field.as_str()))
+            .cloned()
+            .collect();
+        for field in unknown {
+            self.wrong(&field.replace('~', "~0").replace('/', "~1"), "unknown", "is not a field");
+        }
+    }
+
+    /// Answers every mistake that was found, fields that nobody asked for included.
+    ///
+    /// # Errors
+    /// 422 with all of them.
+    pub fn finish(mut self) -> Result<(), Problem> {
+        self.unknown();
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Input {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        const ACCEPTED: [&str; 2] = ["application/json", "application/merge-patch+json"];
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default();
+        if !ACCEPTED.iter().any(|accepted| kind.eq_ignore_ascii_case(accepted)) {
+            return Err(Problem::unsupported_media_type(ACCEPTED[0]));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+                Problem::too_large(crate::serve::BODY_LIMIT)
+            } else {
+                Problem::bad_request("The body could not be read to its end.")
+            }
+        })?;
+        Self::parse(&body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointers(problem: &Problem) -> Vec<(&str, &str)> {
+        problem.errors().iter().map(|error| (&*error.pointer, error.code)).collect()
+    }
+
+    #[test]
+    fn e2_all_mistakes_are_named_not_the_first() {
+        let body = br#"{"name": "", "email": "nobody", "items": [{"sku": 1}, 7], "extra": true}"#;
+        let mut input = Input::parse(body).unwrap();
+        input.text("name", 1..=10);
+        input.email("email");
+        input.integer("age", 0..=150);
+        input.list("items", 1..=5, |item| item.text("sku", 1..=9));
+        let problem = input.finish().unwrap_err();
+        assert_eq!(
+            pointers(&problem),
+            [
+                ("#/name", "length"),
+                ("#/email", "email"),
+                ("#/age", "required"),
+                ("#/items/0/sku", "type"),
+                ("#/items/1", "type"),
+                ("#/extra", "unknown"),
+            ]
+        );
+    }
+
+    #[test]
+    fn e2_what_is_not_json_is_malformed_and_what_is_not_an_object_is_wrong() {
+        assert_eq!(Input::parse(b"{").unwrap_err().status(), 400);
+        assert_eq!(Input::parse(b"[]").unwrap_err().status(), 422);
+    }
+}

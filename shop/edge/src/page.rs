@@ -1,0 +1,141 @@
+//! Collections a page at a time: opaque cursors, signed, and bound to what was filtered.
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::request::Parts;
+use serde::Serialize;
+use switchboard_store::Value;
+
+use crate::{Auth, Problem};
+
+/// Items a page holds when nobody says how many.
+const LIMIT_DEFAULT: usize = 20;
+/// Items a page holds at most; more is clamped, not refused.
+const LIMIT_MAX: usize = 100;
+
+/// Which page a caller wants: `?limit=20&cursor=…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// At most this many items.
+    pub limit: usize,
+    cursor: Option<String>,
+}
+
+/// One page of a collection.
+#[derive(Clone, Debug, Serialize)]
+pub struct Collection<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+// === impl Page ===
+
+impl Page {
+    /// Where the page begins: the order value and the key of the last row before it.
+    ///
+    /// # Errors
+    /// 400 when the cursor is not one of ours, or was made for another filter.
+    pub fn after(&self, auth: &Auth, filter: &str) -> Result<Option<(Value, String)>, Problem> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let wrong = || Problem::bad_request("The cursor is not one that this collection gave out.");
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
+        let (tag, place) = bytes.split_at_checked(16).ok_or_else(wrong)?;
+        let expected = auth.seal(&[filter.as_bytes(), b"\0", place]);
+        if tag != &expected[..16] {
+            return Err(wrong());
+        }
+        let (order, key): (Option<Order>, String) =
+            serde_json::from_slice(place).map_err(|_| wrong())?;
+        Ok(Some((order.map_or(Value::Null, Order::into_value), key)))
+    }
+
+    /// A collection from one row more than the page holds: the surplus says that there is a next
+    /// page. `place` tells an item's order value and key.
+    pub fn collect<T>(
+        &self,
+        auth: &Auth,
+        filter: &str,
+        mut rows: Vec<T>,
+        place: impl Fn(&T) -> (Value, String),
+    ) -> Collection<T> {
+        let mut next = None;
+        if rows.len() > self.limit {
+            rows.truncate(self.limit);
+            next = rows.last().map(|last| {
+                let (order, key) = place(last);
+                let place = serde_json::to_vec(&(Order::of(order), key)).unwrap_or_default();
+                let tag = auth.seal(&[filter.as_bytes(), b"\0", &place]);
+                URL_SAFE_NO_PAD.encode([&tag[..16], &place].concat())
+            });
+        }
+        Collection { items: rows, next }
+    }
+}
+
+/// An order value as a cursor holds it.
+#[derive(Serialize, serde::Deserialize)]
+#[serde(untagged)]
+enum Order {
+    Integer(i64),
+    Text(String),
+}
+
+impl Order {
+    fn of(value: Value) -> Option<Self> {
+        match value {
+            Value::Integer(number) => Some(Self::Integer(number)),
+            Value::Text(text) => Some(Self::Text(text)),
+            Value::Null | Value::Blob(_) => None,
+        }
+    }
+
+    fn into_value(self) -> Value {
+        match self {
+            Self::Integer(number) => number.into(),
+            Self::Text(text) => text.into(),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Page {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut page = Self { limit: LIMIT_DEFAULT, cursor: None };
+        for pair in parts.uri.query().unwrap_or_default().split('&') {
+            match pair.split_once('=') {
+                Some(("limit", limit)) => {
+                    let limit: usize = limit.parse().map_err(|_| {
+                        Problem::bad_request("`limit` must be a whole number from 1 on.")
+                    })?;
+                    page.limit = limit.clamp(1, LIMIT_MAX);
+                }
+                Some(("cursor", cursor)) if !cursor.is_empty() => {
+                    page.cursor = Some(cursor.to_owned());
+                }
+                _ => {}
+            }
+        }
+        Ok(page)
+    }
+}
+
+// === impl Collection ===
+
+impl<T> Collection<T> {
+    /// The same page of other items.
+    pub fn map<U>(self, item: impl FnMut(T) -> U) -> Collection<U> {
+        Collection { items: self.items.into_iter().map(item).collect(), next: self.next }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Collection<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self).into_response()
+    }
+}

@@ -1,0 +1,104 @@
+//! The public port: health, metrics, whatever the platform mounts, and everything else by its prefix.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use shop_edge::Problem;
+
+use crate::proxy::Proxy;
+use crate::ready;
+use crate::routes::{Route, Routes};
+
+/// Renders the metrics of the process.
+type Render = dyn Fn() -> String + Send + Sync;
+
+/// The door. Clones share its connections.
+#[derive(Clone)]
+pub struct Gateway {
+    routes: Arc<Routes>,
+    proxy: Proxy,
+    metrics: Option<Arc<Render>>,
+    extra: Router,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// A door to these services.
+    pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
+        Self {
+            routes: Arc::new(Routes::new(routes)),
+            proxy: Proxy::new(),
+            metrics: None,
+            extra: Router::new(),
+        }
+    }
+
+    /// Serves `/metrics` from this text.
+    #[must_use]
+    pub fn with_metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Some(Arc::new(render));
+        self
+    }
+
+    /// Serves these routes itself, before any service is looked for.
+    #[must_use]
+    pub fn with_routes(mut self, extra: Router) -> Self {
+        self.extra = self.extra.merge(extra);
+        self
+    }
+
+    /// Everything behind the public port.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/", get(index))
+            .route("/livez", get(|| async { Json(json!({ "status": "alive" })) }))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(metrics))
+            .fallback(pass)
+            .with_state(self.clone())
+            .merge(self.extra.clone())
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}
+
+async fn index() -> Response {
+    let links = ["users", "sessions", "products", "accounts", "orders", "notifications"];
+    let links: serde_json::Map<_, _> = links
+        .into_iter()
+        .map(|name| (name.to_owned(), json!({ "href": format!("/api/v1/{name}") })))
+        .chain([("console".to_owned(), json!({ "href": "/console" }))])
+        .collect();
+    Json(json!({ "name": "Switchboard shop", "_links": links })).into_response()
+}
+
+async fn readyz(State(gateway): State<Gateway>) -> Response {
+    ready::ready(&gateway.proxy, &gateway.routes.services()).await
+}
+
+async fn metrics(State(gateway): State<Gateway>) -> Response {
+    match &gateway.metrics {
+        Some(render) => {
+            ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], render()).into_response()
+        }
+        None => Problem::not_found().into_response(),
+    }
+}
+
+async fn pass(State(gateway): State<Gateway>, request: Request<Body>) -> Response {
+    match gateway.routes.find(request.uri().path()) {
+        Some(route) => gateway.proxy.pass(route.service, route.upstream, request).await,
+        None => Problem::not_found().into_response(),
+    }
+}
