@@ -11,20 +11,24 @@
 //! - [`error`] what can go wrong, and whether to try again
 //! - [`progress`] which positions are done, when they finish out of order
 //! - [`inspect`] what operators ask a broker
+//! - [`group`] what embedded brokers share: groups, assignment, the loop that feeds a consumer
 //! - [`memory`] the twin
+//! - [`metrics`] what is counted
 
 pub mod broker;
 pub mod delivery;
 pub mod error;
+pub mod group;
 pub mod inspect;
 pub mod memory;
+pub mod metrics;
 pub mod progress;
 pub mod topology;
 
 pub use broker::{Ack, Broker, Consumer, Durability, Resume, Start, Subscription};
-pub use delivery::{Assignment, Delivery, Incoming, Outcome, Receipt};
+pub use delivery::{Assignment, Delivery, Incoming, Outcome, Receipt, Undecodable};
 pub use error::{ConsumeError, PublishError, SubscribeError, TopologyError};
 pub use inspect::{GroupLag, Inspect, PartitionInfo, Published, Stored, TopicInfo};
-pub use memory::MemoryBroker;
+pub use memory::{Faults, MemoryBroker};
 pub use progress::Contiguous;
 pub use topology::{Capabilities, Capability, Order, Retention, Topic, Topology};

@@ -16,8 +16,8 @@ use switchboard_core::Position;
 /// progress.finish(Position(12));
 /// assert_eq!(progress.done(), Position(10));
 /// progress.finish(Position(11));
-/// assert_eq!(progress.done(), Position(12));
-/// progress.finish(Position(14)); // 13 does not exist here: compacted, or another transaction's mark
+/// assert_eq!(progress.done(), Position(13)); // 13 does not exist here: compacted, or a mark of another writer
+/// progress.finish(Position(14));
 /// assert_eq!(progress.done(), Position(14));
 /// ```
 #[derive(Clone, Debug)]

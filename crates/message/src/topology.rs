@@ -159,8 +159,7 @@ impl Capability {
     pub const fn available_on(self) -> &'static str {
         match self {
             Self::Replay | Self::KeyOrder | Self::Groups => "the embedded broker and Kafka",
-            Self::Delay => "RabbitMQ",
-            Self::Exchanges => "the embedded broker and RabbitMQ",
+            Self::Delay | Self::Exchanges => "RabbitMQ",
         }
     }
 }

@@ -22,11 +22,18 @@
 //! - [`marks`] which messages were handled, in bounded space and without a time limit
 //! - [`error`] what a commit can answer
 //! - [`memory`] the complete twin
+//! - for backends: [`limits`] checks that need no state, [`judge`] what a unit comes to,
+//!   [`seal`] envelopes, [`query`] what filters mean, [`codec`] stored forms
 
+pub mod codec;
 pub mod error;
 pub mod gate;
+pub mod judge;
+pub mod limits;
 pub mod marks;
 pub mod memory;
+pub mod query;
+pub mod seal;
 pub mod store;
 pub mod table;
 pub mod unit;

@@ -6,9 +6,12 @@
 //! - `vfs` ([`vfs`]) the same under SQLite
 //! - `message` ([`message`]) the conformance suite of brokers
 //! - `store` ([`store`]) the conformance suite of stores
+//! - `sqlite` ([`crash`]) power cuts under the SQLite store, counted
 //! - `saga` ([`saga`]) trials that every saga gets for free
 //! - always: [`decision`] given/when/then for decisions
 
+#[cfg(feature = "sqlite")]
+pub mod crash;
 pub mod decision;
 #[cfg(feature = "file")]
 pub mod file;

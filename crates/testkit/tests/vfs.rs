@@ -32,8 +32,9 @@ fn lost(seed: u64, synchronous: &str, cycles: u32) -> u32 {
         disk.crash();
         drop(connection);
         disk.settle().unwrap();
-        let kept: i64 =
-            open().query_row("select coalesce(max(n) + 1, 0) from t", [], |row| row.get(0)).unwrap();
+        let kept: i64 = open()
+            .query_row("select coalesce(max(n) + 1, 0) from t", [], |row| row.get(0))
+            .unwrap();
         lost += u32::try_from(next - kept).unwrap();
         next = kept;
     }
@@ -55,9 +56,12 @@ fn a_failed_sync_is_an_error_and_what_it_held_never_reaches_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     let disk = FaultyDisk::register(3);
-    let open = || Connection::open_with_flags_and_vfs(&path, OpenFlags::default(), disk.name()).unwrap();
+    let open =
+        || Connection::open_with_flags_and_vfs(&path, OpenFlags::default(), disk.name()).unwrap();
     let connection = open();
-    connection.execute_batch("pragma journal_mode = wal; pragma synchronous = full; create table t(n)").unwrap();
+    connection
+        .execute_batch("pragma journal_mode = wal; pragma synchronous = full; create table t(n)")
+        .unwrap();
     disk.fail_sync_after(0);
     assert!(connection.execute("insert into t values (1)", []).is_err());
     disk.crash();
@@ -72,14 +76,17 @@ fn a_full_disk_is_an_error_and_works_again_after_it_has_room() {
     let folder = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::register(4);
     let connection = Connection::open_with_flags_and_vfs(
-        folder.path().join("a.db"), OpenFlags::default(), disk.name(),
+        folder.path().join("a.db"),
+        OpenFlags::default(),
+        disk.name(),
     )
     .unwrap();
     connection.execute_batch("pragma journal_mode = wal; create table t(x)").unwrap();
     disk.fill_after(Some(10_000));
     let mut refused = 0;
     for _ in 0..10 {
-        refused += u32::from(connection.execute("insert into t values (randomblob(5000))", []).is_err());
+        refused +=
+            u32::from(connection.execute("insert into t values (randomblob(5000))", []).is_err());
     }
     assert!(refused > 0);
     disk.fill_after(None);

@@ -1,0 +1,319 @@
+//! One message: decide, commit, and what follows when either does not work out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use switchboard_core::{Clock, Context, Envelope, Key, Name, Position, Rng, Timestamp, Verdict};
+use switchboard_store::{
+    CommitError, Custody, Failure as Failed, GateOp, Handled, Progress, Store, Unit,
+};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::job::Job;
+use crate::metrics::Numbers;
+use crate::planted::Planted;
+use crate::retries::{Retries, backoff};
+use crate::routes::Routes;
+use crate::track::Tracks;
+use crate::{Error, Failure, Options};
+
+/// Everything that the handling of one message needs; shared by intake and drainer.
+pub(crate) struct Runner {
+    pub(crate) group: Name,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) options: Options,
+    pub(crate) routes: Routes,
+    pub(crate) retries: Retries,
+    pub(crate) numbers: Numbers,
+    pub(crate) tracks: Mutex<Tracks>,
+    pub(crate) stop: CancellationToken,
+    /// Whether the group may have blocked keys. False only when the store said that it has none.
+    pub(crate) gated: AtomicBool,
+    /// Tells the drainer that a key was blocked.
+    pub(crate) blocked: Notify,
+    rng: Mutex<Rng>,
+    permits: Semaphore,
+    planted: Planted,
+}
+
+/// Where a message is: it decides what makes its unit exactly once.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// Just delivered: its mark and the group's progress go into the unit.
+    Delivered(&'a Job),
+    /// At the head of a blocked key: the unit releases exactly this entry.
+    Waiting { key: &'a Key, entry: u64 },
+}
+
+/// What became of the attempts to commit a message's effect.
+pub(crate) enum Effect {
+    /// It is committed, or was before.
+    Committed { duplicate: bool, stored: Option<Position> },
+    /// Its key is blocked: it has to wait.
+    Blocked,
+    /// Somebody else has worked on the queue of the key.
+    Moved,
+    /// The handler failed this often in a row; at least once.
+    Failed { tries: u32, failure: Failure },
+    /// The group is ending: the message stays unsettled.
+    Abandoned,
+}
+
+/// How a conflict, an outage and a failure go on within one message.
+enum Next {
+    Return(Effect),
+    Fail(Failure),
+    Again,
+}
+
+/// Waits while a store is away.
+pub(crate) const OUTAGE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Waits between conflicting commits, from the fourth on.
+const CONFLICT: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));
+
+// === impl Runner ===
+
+impl Runner {
+    #[allow(clippy::too_many_arguments, reason = "called once, by the group that owns them all")]
+    pub(crate) fn new(
+        group: Name,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        rng: Rng,
+        options: Options,
+        routes: Routes,
+        planted: Planted,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            retries: Retries::of(&options),
+            numbers: Numbers::of(&group),
+            permits: Semaphore::new(options.concurrency),
+            tracks: Mutex::default(),
+            gated: AtomicBool::new(true),
+            blocked: Notify::new(),
+            rng: Mutex::new(rng),
+            group,
+            store,
+            clock,
+            options,
+            routes,
+            planted,
+            stop,
+        }
+    }
+
+    /// Runs the handler until its unit is committed, or until that is hopeless for now.
+    pub(crate) async fn effect(
+        &self,
+        envelope: &Arc<Envelope>,
+        place: Place<'_>,
+    ) -> Result<Effect, Error> {
+        let begun = tokio::time::Instant::now();
+        let (mut tries, mut conflicts, mut outages) = (0, 0, 0);
+        loop {
+            let next = match self.decide(envelope).await {
+                Ok(unit) => {
+                    self.commit(unit, envelope, place, &mut conflicts, &mut outages).await?
+                }
+                Err(failure) => Next::Fail(failure),
+            };
+            match next {
+                Next::Return(effect) => {
+                    self.numbers.handle.record(begun.elapsed().as_secs_f64());
+                    return Ok(effect);
+                }
+                Next::Again if self.stop.is_cancelled() => return Ok(Effect::Abandoned),
+                Next::Again => {}
+                Next::Fail(failure) => {
+                    tries += 1;
+                    conflicts = 0;
+                    let wait = match failure.verdict {
+                        Verdict::Retry => self.retries.immediate(tries, &mut self.rng.lock()),
+                        Verdict::Terminal | Verdict::Stuck => None,
+                    };
+                    let Some(wait) = wait else { return Ok(Effect::Failed { tries, failure }) };
+                    self.numbers.retried.increment(1);
+                    if !self.pause(wait).await {
+                        return Ok(Effect::Abandoned);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs the handler once. A panic is a failure like any other, and the process lives.
+    async fn decide(&self, envelope: &Arc<Envelope>) -> Result<Unit, Failure> {
+        let bookkeeping = Unit { lazy: true, ..Unit::new() };
+        let deadline = envelope.context.deadline;
+        if self.options.drop_expired && deadline.is_some_and(|at| at < self.clock.now()) {
+            self.numbers.expired.increment(1);
+            return Ok(bookkeeping);
+        }
+        let Some(handle) = self.routes.find(envelope) else {
+            self.numbers.filtered.increment(1);
+            return Ok(bookkeeping);
+        };
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
+        let call = AssertUnwindSafe(async { handle(Arc::clone(envelope)).await });
+        call.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+    }
+
+    async fn commit(
+        &self,
+        unit: Unit,
+        envelope: &Envelope,
+        place: Place<'_>,
+        conflicts: &mut u32,
+        outages: &mut u32,
+    ) -> Result<Next, Error> {
+        let (unit, progress) = self.seal(unit, envelope, place);
+        let unit = self.mark_first_if_planted(unit).await;
+        let error = match self.store.commit(unit).await {
+            Ok(committed) => {
+                let stored = progress;
+                return Ok(Next::Return(Effect::Committed {
+                    duplicate: committed.duplicate,
+                    stored,
+                }));
+            }
+            Err(error) => error,
+        };
+        Ok(match (error, place) {
+            (CommitError::KeyBlocked, _) => Next::Return(Effect::Blocked),
+            (CommitError::GateMoved, Place::Waiting { .. }) => Next::Return(Effect::Moved),
+            (error @ CommitError::Unknown(_), _) => return Err(self.lost_store(error)),
+            (error @ CommitError::Unavailable(_), _) => {
+                self.outlast(outages, &error).await;
+                Next::Again
+            }
+            (error @ CommitError::Invalid(_), _) => Next::Fail(error.into()),
+            (error, _) => {
+                *conflicts += 1;
+                self.numbers.conflicts.increment(1);
+                if *conflicts >= self.options.conflicts {
+                    return Ok(Next::Fail(error.into()));
+                }
+                if let Some(number @ 1..) = conflicts.checked_sub(3) {
+                    let wait = backoff(number, CONFLICT.0, CONFLICT.1, &mut self.rng.lock());
+                    self.pause(wait).await;
+                }
+                Next::Again
+            }
+        })
+    }
+
+    /// Adds what makes the unit exactly once. Returns the progress that it carries as well.
+    fn seal(
+        &self,
+        mut unit: Unit,
+        envelope: &Envelope,
+        place: Place<'_>,
+    ) -> (Unit, Option<Position>) {
+        unit.context.get_or_insert_with(|| Context::caused_by(envelope));
+        match place {
+            Place::Delivered(job) => {
+                unit.handled = Some(self.handled(job, Custody::Effect));
+                let progress = self.progress(job);
+                let position = progress.as_ref().map(|progress| progress.position);
+                unit.progress.extend(progress);
+                (unit, position)
+            }
+            Place::Waiting { key, entry } => {
+                let (group, key) = (self.group.clone(), key.clone());
+                unit.gates.push(GateOp::Release { group, key, entry });
+                (unit, None)
+            }
+        }
+    }
+
+    /// What the store is told about a delivered message.
+    pub(crate) fn handled(&self, job: &Job, custody: Custody) -> Handled {
+        let mark = job.mark(self.options.remember_foreign);
+        Handled { group: self.group.clone(), mark, key: job.key.clone(), custody }
+    }
+
+    /// The progress of the group if this delivery is done.
+    pub(crate) fn progress(&self, job: &Job) -> Option<Progress> {
+        self.tracks.lock().with(&self.group, &job.receipt)
+    }
+
+    /// A failure as it is kept beside the message.
+    pub(crate) fn record(&self, attempt: u32, failure: &Failure) -> Failed {
+        Failed { at: self.clock.now(), attempt, verdict: failure.verdict, error: failure.text() }
+    }
+
+    /// When a message that was tried this often is tried again; `None` parks it. Says so aloud.
+    pub(crate) fn due(&self, failed: &Failed, key: &Key) -> Option<Timestamp> {
+        let delay = self.retries.delay(failed.verdict, failed.attempt, &mut self.rng.lock());
+        let (group, error) = (&self.group, &failed.error);
+        if delay.is_some() {
+            self.numbers.retried.increment(1);
+            tracing::warn!(%group, %key, attempt = failed.attempt, error, "tried again later");
+        } else {
+            self.numbers.parked.increment(1);
+            tracing::error!(%group, %key, attempt = failed.attempt, error, "the key is parked");
+        }
+        if failed.verdict == Verdict::Stuck {
+            self.numbers.stuck.increment(1);
+        }
+        delay.map(|delay| failed.at.plus(delay))
+    }
+
+    /// The group has a blocked key now.
+    pub(crate) fn announce_gate(&self) {
+        self.gated.store(true, Ordering::SeqCst);
+        self.blocked.notify_one();
+    }
+
+    /// Waits a little longer each time, while the store is away.
+    pub(crate) async fn outlast(&self, outages: &mut u32, error: &CommitError) {
+        *outages += 1;
+        tracing::warn!(group = %self.group, outages, %error, "the store does not take the unit");
+        let wait = backoff(*outages, OUTAGE.0, OUTAGE.1, &mut self.rng.lock());
+        self.pause(wait).await;
+    }
+
+    /// Waits; false when the group is ending.
+    pub(crate) async fn pause(&self, wait: Duration) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(wait) => true,
+        }
+    }
+
+    pub(crate) fn wait(&self, tries: u32, (least, most): (Duration, Duration)) -> Duration {
+        backoff(tries, least, most, &mut self.rng.lock())
+    }
+
+    pub(crate) fn lost_store(&self, error: CommitError) -> Error {
+        Error::Store { group: self.group.clone(), source: error.into() }
+    }
+
+    /// The bug of [`Planted::MarkBeforeCommit`]: the mark goes ahead in a unit of its own.
+    async fn mark_first_if_planted(&self, mut unit: Unit) -> Unit {
+        if self.planted == Planted::MarkBeforeCommit && unit.handled.is_some() {
+            let handled = unit.handled.take();
+            let progress = std::mem::take(&mut unit.progress);
+            let mark = Unit { handled, progress, ..Unit::new() };
+            let _ = self.store.commit(mark).await;
+        }
+        unit
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Failure::terminal(format!("the handler panicked: {text}"))
+}

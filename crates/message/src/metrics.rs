@@ -1,0 +1,15 @@
+//! The names of what this crate counts.
+
+/// Receipts that were settled after their assignment had ended, or twice. Label: `group`.
+pub const STALE_RECEIPTS: &str = "switchboard.message.stale_receipts";
+/// Deliveries that a consumer gave up with [`Outcome::Reject`](crate::Outcome::Reject). Label: `group`.
+pub const REJECTED: &str = "switchboard.message.rejected";
+/// Assignments and revocations of partitions. Label: `group`.
+pub const REBALANCES: &str = "switchboard.message.rebalances";
+
+/// Tells the recorder what the numbers mean; call it once after a recorder is installed.
+pub fn describe() {
+    metrics::describe_counter!(STALE_RECEIPTS, "receipts settled too late or twice");
+    metrics::describe_counter!(REJECTED, "deliveries given up by their consumer");
+    metrics::describe_counter!(REBALANCES, "changes of a group's members or topics");
+}

@@ -1,0 +1,4 @@
+//! What an order is. Pure: no store, no clock.
+
+pub mod order;
+pub mod place_order;

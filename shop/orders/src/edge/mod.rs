@@ -1,0 +1,4 @@
+//! Thin translators over [`App`](crate::App).
+
+pub mod rest;
+mod sagas;

@@ -1,0 +1,5 @@
+//! The workflows of the service.
+
+mod fulfil;
+
+pub use fulfil::Fulfilment;

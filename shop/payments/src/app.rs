@@ -1,0 +1,298 @@
+//! Load, decide, commit.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use shop_edge::{Deps, Stored, idempotency::Ticket};
+use switchboard_core::{Clock, Context, Id, Rng, Timestamp};
+use switchboard_store::{
+    CommitError, Expect, Row, Select, Store, StoreError, StoredEvent, Unit, Value,
+    table::SELECT_LIMIT,
+};
+
+use crate::domain::{Account, AccountEvent, Refusal, deposit, withdraw};
+use crate::tables::{ACCOUNTS, TOTALS};
+
+/// Events that one request reads of one account, at most.
+pub const EVENTS_MAX: usize = 10_000;
+/// Tries to commit to an account that others keep changing.
+const TRIES: u32 = 50;
+
+/// What the service can do, whoever asks.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    rng: Arc<Mutex<Rng>>,
+}
+
+/// Money that is moved by its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Movement {
+    /// In.
+    Deposit,
+    /// Out.
+    Withdrawal,
+}
+
+/// Which moment of an account is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Now.
+    Now,
+    /// After so many events.
+    Version(u64),
+    /// At this time.
+    At(Timestamp),
+}
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A refusal: the account says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such account, or not at that moment.
+    #[error("there is no such account")]
+    NotFound,
+    /// The store cannot be read.
+    #[error("the store cannot be read")]
+    Read(#[from] StoreError),
+    /// The store cannot be written.
+    #[error("the store cannot be written")]
+    Commit(#[from] CommitError),
+}
+
+/// An account with its id and what is only in its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    pub account: Account,
+    /// When it was opened.
+    pub created_at: Timestamp,
+}
+
+// === impl App ===
+
+impl App {
+    /// On these seams.
+    pub fn new(deps: &Deps) -> Self {
+        let rng = Arc::new(Mutex::new(deps.rng.clone().fork()));
+        Self { store: deps.store.clone(), clock: deps.clock.clone(), rng }
+    }
+
+    /// Opens an account.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn open(
+        &self,
+        context: Context,
+        owner: &str,
+        currency: &str,
+    ) -> Result<View, Error> {
+        let id = Id::new(&*self.clock, &mut self.rng.lock()).to_string();
+        let created = AccountEvent::Created {
+            owner_id: owner.to_owned(),
+            currency: currency.to_owned(),
+        };
+        let account = Account::default();
+        let unit = happened(&id, &account, &created)
+            .with_context(context)
+            .put(&ACCOUNTS, &*id, [("created_at", Value::from(self.clock.now()))]);
+        self.store.commit(unit).await?;
+        let account = account.evolve(created);
+        Ok(View { id, account, created_at: self.clock.now() })
+    }
+
+    /// Moves money. The answer is built from the account after it, and stored with the effect
+    /// when there is a ticket for it; so is a refusal.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] without a ticket; [`Error::NotFound`], or the store's.
+    pub async fn move_money(
+        &self,
+        context: Context,
+        account_id: &str,
+        movement: Movement,
+        amount: i64,
+        ticket: Option<Arc<Ticket>>,
+        answer: impl Fn(&View) -> Stored,
+        refusal: impl Fn(Refusal) -> Stored,
+    ) -> Result<Stored, Error> {
+        let mut tries = 0;
+        loop {
+            let view = self.account(account_id, Moment::Now).await?;
+            let decided = match movement {
+                Movement::Deposit => deposit::decide(&view.account, amount),
+                Movement::Withdrawal => withdraw::decide(&view.account, amount),
+            };
+            let (unit, answer) = match decided {
+                Ok(event) => {
+                    let unit = happened(account_id, &view.account, &event);
+                    let after = View { account: view.account.evolve(event), ..view };
+                    (unit, answer(&after))
+                }
+                Err(refused) if ticket.is_some() => (Unit::new(), refusal(refused)),
+                Err(refused) => return Err(refused.into()),
+            };
+            let unit = unit.with_context(context.clone());
+            let unit = match &ticket {
+                Some(ticket) => ticket.remember(unit, &answer),
+                None => unit,
+            };
+            tries += 1;
+            match self.store.commit(unit).await {
+                Ok(_) => return Ok(answer),
+                Err(CommitError::Conflict(_)) if tries < TRIES => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// An account at some moment. Now is one row; the past is read from the events.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it did not exist then, or the store's.
+    pub async fn account(&self, id: &str, moment: Moment) -> Result<View, Error> {
+        let row = self.store.row(&ACCOUNTS, id).await?.ok_or(Error::NotFound)?;
+        let mut view = View::of(&row);
+        if moment == Moment::Now {
+            return Ok(view);
+        }
+        let mut past = Account::default();
+        for event in self.events(id).await? {
+            let later = match moment {
+                Moment::Version(version) => event.version > version,
+                Moment::At(time) => event.time > time,
+                Moment::Now => false,
+            };
+            if later {
+                break;
+            }
+            past = past.evolve(event.decode()?);
+        }
+        let reached = match moment {
+            Moment::Version(version) => past.version == version,
+            _ => past.exists(),
+        };
+        view.account = past;
+        if reached { Ok(view) } else { Err(Error::NotFound) }
+    }
+
+    /// Everything that happened to an account, oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn events(&self, id: &str) -> Result<Vec<StoredEvent>, StoreError> {
+        self.store.stream(&stream(id), 0, EVENTS_MAX).await
+    }
+
+    /// The accounts of one owner, those after `after`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn accounts(
+        &self,
+        owner: &str,
+        after: Option<(Value, String)>,
+        limit: usize,
+    ) -> Result<Vec<View>, Error> {
+        let mut select =
+            Select::all(&ACCOUNTS).only("owner_id", owner).ascending("created_at").limit(limit);
+        select.after = after;
+        Ok(self.store.select(select).await?.iter().map(View::of).collect())
+    }
+
+    /// The sums over all accounts.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn totals(&self) -> Result<Option<Row>, StoreError> {
+        self.store.row(&TOTALS, "all").await
+    }
+
+    /// What is on all accounts together, added up row by row.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn balances(&self) -> Result<i64, StoreError> {
+        let (mut sum, mut after) = (0, None);
+        loop {
+            let mut select = Select::all(&ACCOUNTS).limit(SELECT_LIMIT);
+            select.after = after;
+            let rows = self.store.select(select).await?;
+            sum += rows.iter().map(|row| row.integer("balance")).sum::<i64>();
+            match rows.last() {
+                Some(last) if rows.len() == SELECT_LIMIT => {
+                    after = Some((Value::Null, last.key.clone()));
+                }
+                _ => return Ok(sum),
+            }
+        }
+    }
+
+    /// The account as its events make it: what decisions of the saga are made from.
+    pub(crate) async fn load(&self, id: &str) -> Result<Account, StoreError> {
+        let row = self.store.row(&ACCOUNTS, id).await?;
+        Ok(row.map(|row| View::of(&row).account).unwrap_or_default())
+    }
+}
+
+/// The stream of an account.
+pub fn stream(id: &str) -> String {
+    format!("account:{id}")
+}
+
+/// The unit of one more event: the event, the account's row, the sums.
+pub(crate) fn happened(id: &str, before: &Account, event: &AccountEvent) -> Unit {
+    let after = before.clone().evolve(event.clone());
+    let (sum, amount) = match event {
+        AccountEvent::Created { .. } => ("accounts", 1),
+        AccountEvent::Deposited { amount } => ("deposits", *amount),
+        AccountEvent::Withdrawn { amount } => ("withdrawals", *amount),
+        AccountEvent::Charged { amount, .. } => ("charged", *amount),
+        AccountEvent::Refunded { amount, .. } => ("refunded", *amount),
+        AccountEvent::Closed => ("accounts", 0),
+    };
+    Unit::new()
+        .append(stream(id), before.version, [event.clone()])
+        .put(
+            &ACCOUNTS,
+            id,
+            [
+                ("owner_id", Value::from(&*after.owner_id)),
+                ("currency", Value::from(&*after.currency)),
+                ("balance", Value::from(after.balance)),
+                ("events", Value::from(after.version.cast_signed())),
+                ("closed", Value::from(after.is_closed)),
+            ],
+        )
+        .add(&TOTALS, "all", sum, amount)
+}
+
+/// A condition that holds as long as the account was not changed since it was loaded.
+pub(crate) fn unchanged(id: &str, account: &Account) -> Expect {
+    Expect::StreamAt { stream: stream(id).into(), version: account.version }
+}
+
+// === impl View ===
+
+impl View {
+    fn of(row: &Row) -> Self {
+        Self {
+            id: row.key.clone(),
+            account: Account {
+                owner_id: row.text("owner_id").to_owned(),
+                currency: row.text("currency").to_owned(),
+                balance: row.integer("balance"),
+                version: row.integer("events").cast_unsigned(),
+                is_closed: row.integer("closed") != 0,
+            },
+            created_at: Timestamp::from_micros(row.integer("created_at")),
+        }
+    }
+}

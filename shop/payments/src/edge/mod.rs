@@ -1,0 +1,3 @@
+//! Thin translators over [`App`](crate::App).
+
+pub mod rest;

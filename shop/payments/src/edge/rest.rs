@@ -1,0 +1,275 @@
+//! Accounts over REST.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::LOCATION;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shop_contracts::Money;
+use shop_edge::idempotency::OptionalIdempotencyKey;
+use shop_edge::{
+    Auth, Deps, Idempotent, Input, Page, Principal, Problem, RequestContext, Stored, operator,
+};
+use switchboard_core::{Context, Timestamp};
+use switchboard_store::StoredEvent;
+
+use crate::app::{App, Error, Moment, Movement, View};
+
+/// The largest amount of one movement, in minor units.
+const AMOUNT_MAX: i64 = 1_000_000_000_000;
+
+#[derive(Clone)]
+struct Edge {
+    app: App,
+    auth: Arc<Auth>,
+    idempotent: Idempotent,
+}
+
+impl FromRef<Edge> for Arc<Auth> {
+    fn from_ref(edge: &Edge) -> Self {
+        edge.auth.clone()
+    }
+}
+
+/// All routes of the service.
+pub fn routes(app: App, deps: &Deps) -> Router {
+    let idempotent = Idempotent::new(deps.store.clone(), deps.clock.clone());
+    Router::new()
+        .route("/api/v1/accounts", get(list).post(open))
+        .route("/api/v1/accounts/{id}", get(show))
+        .route("/api/v1/accounts/{id}/deposits", axum::routing::post(deposit))
+        .route("/api/v1/accounts/{id}/withdrawals", axum::routing::post(withdraw))
+        .route("/api/v1/accounts/{id}/events", get(events))
+        .route("/api/v1/accounts/{id}/events/{seq}", get(event))
+        .route("/api/v1/operator/payments/totals", get(totals))
+        .with_state(Edge { app, auth: deps.auth.clone(), idempotent })
+        .nest("/api/v1/operator/payments", operator::routes(deps))
+}
+
+async fn open(
+    State(edge): State<Edge>,
+    caller: Principal,
+    RequestContext(context): RequestContext,
+    mut input: Input,
+) -> Result<Response, Problem> {
+    let currency = input.capitals("currency", 3);
+    input.finish()?;
+    let view = edge.app.open(context, &caller.user_id, &currency).await?;
+    let location = [(LOCATION, format!("/api/v1/accounts/{}", view.id))];
+    Ok((StatusCode::CREATED, location, Json(representation(&view))).into_response())
+}
+
+async fn list(
+    State(edge): State<Edge>,
+    caller: Principal,
+    page: Page,
+) -> Result<Response, Problem> {
+    let filter = format!("accounts of {}", caller.user_id);
+    let after = page.after(&edge.auth, &filter)?;
+    let views = edge.app.accounts(&caller.user_id, after, page.limit + 1).await?;
+    let place = |view: &View| (view.created_at.into(), view.id.clone());
+    let collection = page.collect(&edge.auth, &filter, views, place);
+    Ok(collection.map(|view| representation(&view)).into_response())
+}
+
+/// Which moment: `?version=2`, or `?at=2026-01-01T00:00:00Z`, or neither.
+#[derive(Debug, Deserialize)]
+struct When {
+    version: Option<String>,
+    at: Option<String>,
+}
+
+impl When {
+    fn moment(self) -> Result<Moment, Problem> {
+        match (self.version, self.at) {
+            (None, None) => Ok(Moment::Now),
+            (Some(version), None) => match version.parse() {
+                Ok(version) if version > 0 => Ok(Moment::Version(version)),
+                _ => Err(Problem::bad_request("`version` must be a whole number from 1 on.")),
+            },
+            (None, Some(at)) => at.parse::<Timestamp>().map(Moment::At).map_err(|_| {
+                Problem::bad_request("`at` must be an RFC 3339 time: 2026-01-01T00:00:00Z.")
+            }),
+            (Some(_), Some(_)) => Err(Problem::bad_request("Ask for `version` or `at`, not both.")),
+        }
+    }
+}
+
+async fn show(
+    State(edge): State<Edge>,
+    caller: Principal,
+    Path(id): Path<String>,
+    Query(when): Query<When>,
+) -> Result<Json<Value>, Problem> {
+    let view = edge.app.account(&id, when.moment()?).await?;
+    caller.owns_or_404(&view.account.owner_id)?;
+    Ok(Json(representation(&view)))
+}
+
+async fn deposit(
+    edge: State<Edge>,
+    caller: Principal,
+    id: Path<String>,
+    context: RequestContext,
+    key: OptionalIdempotencyKey,
+    input: Input,
+) -> Result<Stored, Problem> {
+    moved(edge.0, caller, id.0, context.0, key.0, Movement::Deposit, input).await
+}
+
+async fn withdraw(
+    edge: State<Edge>,
+    caller: Principal,
+    id: Path<String>,
+    context: RequestContext,
+    key: OptionalIdempotencyKey,
+    input: Input,
+) -> Result<Stored, Problem> {
+    moved(edge.0, caller, id.0, context.0, key.0, Movement::Withdrawal, input).await
+}
+
+async fn moved(
+    edge: Edge,
+    caller: Principal,
+    id: String,
+    context: Context,
+    key: Option<String>,
+    movement: Movement,
+    mut input: Input,
+) -> Result<Stored, Problem> {
+    let view = edge.app.account(&id, Moment::Now).await?;
+    caller.owns_or_404(&view.account.owner_id)?;
+    let body = input.as_value();
+    let amount = input.integer("amount", 1..=AMOUNT_MAX);
+    input.finish()?;
+    let answer = |view: &View| movement_made(view, movement, amount);
+    let refused = |refusal| Stored::refused(&Problem::from(Error::from(refusal)));
+    let Some(key) = key else {
+        let moved = edge.app.move_money(context, &id, movement, amount, None, answer, refused);
+        return Ok(moved.await?);
+    };
+    let operation = format!("{movement:?} {id}");
+    edge.idempotent
+        .once(&caller.user_id, &operation, &key, &body, |ticket| async {
+            let ticket = Some(ticket);
+            let moved =
+                edge.app.move_money(context, &id, movement, amount, ticket, answer, refused);
+            Ok(moved.await?)
+        })
+        .await
+}
+
+/// A movement is the event that it became.
+fn movement_made(view: &View, movement: Movement, amount: i64) -> Stored {
+    let seq = view.account.version;
+    let location = format!("/api/v1/accounts/{}/events/{seq}", view.id);
+    let currency = &view.account.currency;
+    let body = json!({
+        "id": format!("{}-{seq}", view.id),
+        "account_id": view.id,
+        "type": match movement {
+            Movement::Deposit => "Deposited",
+            Movement::Withdrawal => "Withdrawn",
+        },
+        "seq": seq,
+        "amount": Money::new(amount, currency),
+        "balance": Money::new(view.account.balance, currency),
+        "version": seq,
+        "_links": {
+            "self": { "href": location },
+            "account": { "href": format!("/api/v1/accounts/{}", view.id) },
+        },
+    });
+    Stored::created(location, body)
+}
+
+async fn events(
+    State(edge): State<Edge>,
+    caller: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let view = edge.app.account(&id, Moment::Now).await?;
+    caller.owns_or_404(&view.account.owner_id)?;
+    let items: Vec<_> = edge.app.events(&id).await?.iter().map(event_json).collect();
+    Ok(Json(json!({ "items": items })))
+}
+
+async fn event(
+    State(edge): State<Edge>,
+    caller: Principal,
+    Path((id, seq)): Path<(String, u64)>,
+) -> Result<Json<Value>, Problem> {
+    let view = edge.app.account(&id, Moment::Now).await?;
+    caller.owns_or_404(&view.account.owner_id)?;
+    let events = edge.app.events(&id).await?;
+    let event = events.iter().find(|event| event.version == seq);
+    event.map(event_json).map(Json).ok_or_else(Problem::not_found)
+}
+
+/// The operator's sums: what a run must conserve.
+async fn totals(State(edge): State<Edge>, caller: Principal) -> Result<Json<Value>, Problem> {
+    caller.require_operator()?;
+    let row = edge.app.totals().await?;
+    let sum = |column: &str| row.as_ref().map_or(0, |row| row.integer(column));
+    let (deposits, withdrawals) = (sum("deposits"), sum("withdrawals"));
+    let (charged, refunded) = (sum("charged"), sum("refunded"));
+    Ok(Json(json!({
+        "accounts": sum("accounts"),
+        "deposits": deposits,
+        "withdrawals": withdrawals,
+        "charged": charged,
+        "refunded": refunded,
+        "balances": edge.app.balances().await?,
+    })))
+}
+
+fn event_json(event: &StoredEvent) -> Value {
+    // The stored form names the type around the content; the trail shows the two apart.
+    let stored: Value = serde_json::from_slice(&event.data).unwrap_or_default();
+    let data = stored.get(event.kind.as_str()).cloned().unwrap_or_else(|| json!({}));
+    json!({
+        "seq": event.version,
+        "type": event.kind.as_str(),
+        "data": data,
+        "timestamp": event.time,
+    })
+}
+
+fn representation(view: &View) -> Value {
+    let own = format!("/api/v1/accounts/{}", view.id);
+    let account = &view.account;
+    let mut links = json!({
+        "self": { "href": own },
+        "events": { "href": format!("{own}/events") },
+    });
+    if !account.is_closed {
+        links["deposits"] = json!({ "href": format!("{own}/deposits") });
+        links["withdrawals"] = json!({ "href": format!("{own}/withdrawals") });
+    }
+    json!({
+        "id": view.id,
+        "owner_id": account.owner_id,
+        "currency": account.currency,
+        "balance": Money::new(account.balance, &account.currency),
+        "version": account.version,
+        "closed": account.is_closed,
+        "created_at": view.created_at,
+        "_links": links,
+    })
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Self::conflict(format!("Refused: {refusal}.")),
+            Error::NotFound => Self::not_found(),
+            Error::Read(error) => error.into(),
+            Error::Commit(error) => error.into(),
+        }
+    }
+}

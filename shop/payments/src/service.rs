@@ -1,0 +1,48 @@
+//! The service as a whole: what it owns, and how it runs.
+
+use shop_contracts::payments::COMMANDS;
+use shop_edge::{Deps, Health, Parts};
+use switchboard_core::BoxError;
+use switchboard_handler::Group;
+use switchboard_message::Topic;
+use switchboard_relay::Relay;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::edge::rest;
+use crate::{App, participant};
+
+/// The name of the service, its store and its messages' source.
+pub const NAME: &str = "payments";
+
+/// The topics that it owns.
+pub fn topics() -> Vec<Topic> {
+    vec![Topic::new(COMMANDS)]
+}
+
+/// Its groups, as the map of the shop shows them.
+pub fn groups(app: &App, deps: &Deps) -> Vec<Group> {
+    vec![participant::saga(app, deps), participant::users(app, deps)]
+}
+
+/// Runs until shutdown, or until a part of it fails.
+///
+/// # Errors
+/// The failure of the part.
+pub async fn run(
+    listener: TcpListener,
+    deps: Deps,
+    shutdown: CancellationToken,
+) -> Result<(), BoxError> {
+    let app = App::new(&deps);
+    let groups = groups(&app, &deps);
+    let routes = rest::routes(app, &deps);
+    let relay = Relay::new(deps.store, deps.broker, deps.clock).run(shutdown.clone());
+    let edge = shop_edge::serve(listener, routes, Health::new(), shutdown.clone());
+    let parts = Parts::new().with("the relay", relay).with("the edge", edge);
+    groups
+        .into_iter()
+        .fold(parts, |parts, group| parts.with("a group", group.run(shutdown.clone())))
+        .run(shutdown)
+        .await
+}

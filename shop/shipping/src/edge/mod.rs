@@ -1,0 +1,3 @@
+//! Thin translators over [`crate::App`].
+
+pub mod rest;

@@ -1,0 +1,276 @@
+//! Load, decide, commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use shop_contracts::users::{UserChanged, UserCreated, UserDeleted};
+use shop_edge::{Auth, AuthError, Deps};
+use switchboard_core::{Clock, Context, Id, Rng, Timestamp};
+use switchboard_store::{CommitError, Expect, Row, Select, Store, StoreError, Unit, Value};
+
+use crate::passwords::{CannotHash, Passwords};
+use crate::tables::{EMAILS, USERS};
+
+/// How long a token is good.
+pub const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Tries to commit a change that others keep overtaking.
+const TRIES: u32 = 20;
+
+/// What the service can do, whoever asks.
+#[derive(Clone, Debug)]
+pub struct App {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    rng: Arc<Mutex<Rng>>,
+    auth: Arc<Auth>,
+    passwords: Passwords,
+}
+
+/// A customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Their id.
+    pub id: String,
+    /// Their name.
+    pub name: String,
+    /// Their e-mail address, as they wrote it.
+    pub email: String,
+    /// When they signed up.
+    pub created_at: Timestamp,
+    /// When they were last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What of a user is to be changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new address.
+    pub email: Option<String>,
+    /// A new password.
+    pub password: Option<String>,
+}
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Somebody has signed up with this address.
+    #[error("this e-mail address is taken")]
+    EmailTaken,
+    /// There is no such user.
+    #[error("there is no such user")]
+    NotFound,
+    /// Address or password is wrong; which one is not said.
+    #[error("the e-mail address or the password is wrong")]
+    WrongCredentials,
+    /// Too many wrong passwords for this address.
+    #[error("too many wrong passwords: wait {} s", .0.as_secs() + 1)]
+    TooOften(Duration),
+    /// The store cannot be read.
+    #[error("the store cannot be read")]
+    Read(#[from] StoreError),
+    /// The store cannot be written.
+    #[error("the store cannot be written")]
+    Commit(#[from] CommitError),
+    /// A password cannot be hashed.
+    #[error("the password cannot be hashed")]
+    Hash(#[from] CannotHash),
+    /// A token cannot be signed.
+    #[error("the token cannot be signed")]
+    Sign(#[from] AuthError),
+}
+
+// === impl App ===
+
+impl App {
+    /// On these seams.
+    pub fn new(deps: &Deps) -> Self {
+        Self {
+            store: deps.store.clone(),
+            clock: deps.clock.clone(),
+            rng: Arc::new(Mutex::new(deps.rng.clone().fork())),
+            auth: deps.auth.clone(),
+            passwords: Passwords::new(),
+        }
+    }
+
+    /// Signs somebody up.
+    ///
+    /// # Errors
+    /// [`Error::EmailTaken`], or the store's.
+    pub async fn sign_up(
+        &self,
+        context: Context,
+        name: String,
+        email: String,
+        password: String,
+    ) -> Result<User, Error> {
+        let address = email.to_lowercase();
+        if self.store.row(&EMAILS, &address).await?.is_some() {
+            return Err(Error::EmailTaken);
+        }
+        let hash = self.passwords.hash(password).await?;
+        let id = Id::new(&*self.clock, &mut self.rng.lock()).to_string();
+        let now = self.clock.now();
+        let user = User { id, name, email, created_at: now, updated_at: now };
+        let unit = Unit::new()
+            .with_context(context)
+            .expect(Expect::row_absent(&EMAILS, &*address))
+            .put(&EMAILS, &*address, [("user_id", Value::from(&*user.id))])
+            .put(&USERS, &*user.id, user.cells())
+            .put(&USERS, &*user.id, [("password", Value::from(hash))])
+            .publish(&UserCreated {
+                user_id: user.id.clone(),
+                name: user.name.clone(),
+                email: user.email.clone(),
+            });
+        match self.store.commit(unit).await {
+            Ok(_) => Ok(user),
+            // The address is the unit's only condition.
+            Err(CommitError::Conflict(_)) => Err(Error::EmailTaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Signs somebody in: a token and who it is for.
+    ///
+    /// # Errors
+    /// [`Error::WrongCredentials`] and [`Error::TooOften`], or the store's.
+    pub async fn sign_in(&self, email: &str, password: String) -> Result<(String, String), Error> {
+        let address = email.to_lowercase();
+        if let Some(wait) = self.passwords.must_wait(&address, self.clock.now()) {
+            return Err(Error::TooOften(wait));
+        }
+        let known = match self.store.row(&EMAILS, &address).await? {
+            Some(row) => self.store.row(&USERS, row.text("user_id")).await?,
+            None => None,
+        };
+        let hash = known.as_ref().map(|row| row.text("password").to_owned());
+        let right = self.passwords.verify(password, hash).await?;
+        self.passwords.guessed(&address, right, self.clock.now());
+        match known {
+            Some(row) if right => Ok((self.auth.sign(&row.key, TOKEN_TTL)?, row.key)),
+            _ => Err(Error::WrongCredentials),
+        }
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or the store's.
+    pub async fn user(&self, id: &str) -> Result<User, Error> {
+        let row = self.store.row(&USERS, id).await?.ok_or(Error::NotFound)?;
+        Ok(User::of(&row))
+    }
+
+    /// Users by the time they signed up, those after `after`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn users(
+        &self,
+        after: Option<(Value, String)>,
+        limit: usize,
+    ) -> Result<Vec<User>, Error> {
+        let mut select = Select::all(&USERS).ascending("created_at").limit(limit);
+        select.after = after;
+        Ok(self.store.select(select).await?.iter().map(User::of).collect())
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] and [`Error::EmailTaken`], or the store's.
+    pub async fn change(&self, context: Context, id: &str, change: Change) -> Result<User, Error> {
+        let hash = match change.password.clone() {
+            Some(password) => Some(self.passwords.hash(password).await?),
+            None => None,
+        };
+        let mut tries = 0;
+        loop {
+            let row = self.store.row(&USERS, id).await?.ok_or(Error::NotFound)?;
+            let (unit, user) = self.changed(&row, &change, hash.as_deref());
+            tries += 1;
+            match self.store.commit(unit.with_context(context.clone())).await {
+                Ok(_) => return Ok(user),
+                Err(CommitError::Conflict(_)) if tries < TRIES => {
+                    let taken = self.store.row(&EMAILS, &user.email.to_lowercase()).await?;
+                    if taken.is_some_and(|taken| taken.text("user_id") != id) {
+                        return Err(Error::EmailTaken);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn changed(&self, row: &Row, change: &Change, hash: Option<&str>) -> (Unit, User) {
+        let mut user = User::of(row);
+        let before = user.email.to_lowercase();
+        user.updated_at = self.clock.now();
+        user.name = change.name.clone().unwrap_or(user.name);
+        user.email = change.email.clone().unwrap_or(user.email);
+        let address = user.email.to_lowercase();
+        let mut unit = Unit::new()
+            .expect(Expect::row_at(&USERS, &*user.id, row.version))
+            .put(&USERS, &*user.id, user.cells())
+            .publish(&UserChanged {
+                user_id: user.id.clone(),
+                name: user.name.clone(),
+                email: user.email.clone(),
+            });
+        if let Some(hash) = hash {
+            unit = unit.put(&USERS, &*user.id, [("password", Value::from(hash))]);
+        }
+        if address != before {
+            unit = unit
+                .expect(Expect::row_absent(&EMAILS, &*address))
+                .delete(&EMAILS, before)
+                .put(&EMAILS, &*address, [("user_id", Value::from(&*user.id))]);
+        }
+        (unit, user)
+    }
+
+    /// Removes a user. Tokens that are out stay readable until they expire, and open nothing that
+    /// is still there.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or the store's.
+    pub async fn remove(&self, context: Context, id: &str) -> Result<(), Error> {
+        let row = self.store.row(&USERS, id).await?.ok_or(Error::NotFound)?;
+        let unit = Unit::new()
+            .with_context(context)
+            .expect(Expect::row_at(&USERS, id, row.version))
+            .delete(&USERS, id)
+            .delete(&EMAILS, row.text("email").to_lowercase())
+            .publish(&UserDeleted { user_id: id.to_owned() });
+        self.store.commit(unit).await?;
+        Ok(())
+    }
+}
+
+// === impl User ===
+
+impl User {
+    fn of(row: &Row) -> Self {
+        Self {
+            id: row.key.clone(),
+            name: row.text("name").to_owned(),
+            email: row.text("email").to_owned(),
+            created_at: Timestamp::from_micros(row.integer("created_at")),
+            updated_at: Timestamp::from_micros(row.integer("updated_at")),
+        }
+    }
+
+    fn cells(&self) -> [(&'static str, Value); 4] {
+        [
+            ("name", Value::from(&*self.name)),
+            ("email", Value::from(&*self.email)),
+            ("created_at", Value::from(self.created_at)),
+            ("updated_at", Value::from(self.updated_at)),
+        ]
+    }
+}

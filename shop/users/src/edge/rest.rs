@@ -1,0 +1,176 @@
+//! Users and sessions over REST.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::LOCATION;
+use serde_json::{Value, json};
+use shop_edge::{Auth, Deps, Input, Page, Principal, Problem, RequestContext, operator};
+use switchboard_core::chain;
+
+use crate::app::{App, Change, Error, TOKEN_TTL, User};
+
+#[derive(Clone)]
+struct Edge {
+    app: App,
+    auth: Arc<Auth>,
+}
+
+impl FromRef<Edge> for Arc<Auth> {
+    fn from_ref(edge: &Edge) -> Self {
+        edge.auth.clone()
+    }
+}
+
+/// All routes of the service.
+pub fn routes(app: App, deps: &Deps) -> Router {
+    let user = get(show).put(replace).patch(change).delete(remove);
+    Router::new()
+        .route("/api/v1/users", get(list).post(sign_up))
+        .route("/api/v1/users/{id}", user)
+        .route("/api/v1/sessions", post(sign_in))
+        .with_state(Edge { app, auth: deps.auth.clone() })
+        .nest("/api/v1/operator/users", operator::routes(deps))
+}
+
+async fn sign_up(
+    State(edge): State<Edge>,
+    RequestContext(context): RequestContext,
+    mut input: Input,
+) -> Result<Response, Problem> {
+    let name = input.text("name", 1..=100);
+    let email = input.email("email");
+    let password = input.secret("password", 8..=256);
+    input.finish()?;
+    let user = edge.app.sign_up(context, name, email, password).await?;
+    let location = [(LOCATION, format!("/api/v1/users/{}", user.id))];
+    Ok((StatusCode::CREATED, location, Json(representation(&user))).into_response())
+}
+
+async fn sign_in(State(edge): State<Edge>, mut input: Input) -> Result<Response, Problem> {
+    let email = input.text("email", 1..=254);
+    let password = input.secret("password", 1..=256);
+    input.finish()?;
+    let (token, user_id) = edge.app.sign_in(&email, password).await?;
+    let session = json!({
+        "token": token,
+        "token_type": "Bearer",
+        "expires_in": TOKEN_TTL.as_secs(),
+        "user_id": user_id,
+        "_links": { "user": { "href": format!("/api/v1/users/{user_id}") } },
+    });
+    Ok((StatusCode::CREATED, Json(session)).into_response())
+}
+
+async fn list(
+    State(edge): State<Edge>,
+    caller: Principal,
+    page: Page,
+) -> Result<Response, Problem> {
+    if !caller.is_operator() {
+        let items = match edge.app.user(&caller.user_id).await {
+            Ok(user) => vec![representation(&user)],
+            Err(Error::NotFound) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        return Ok(Json(json!({ "items": items })).into_response());
+    }
+    let after = page.after(&edge.auth, "users")?;
+    let users = edge.app.users(after, page.limit + 1).await?;
+    let place = |user: &User| (user.created_at.into(), user.id.clone());
+    let collection = page.collect(&edge.auth, "users", users, place);
+    Ok(collection.map(|user| representation(&user)).into_response())
+}
+
+async fn show(
+    State(edge): State<Edge>,
+    caller: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    caller.owns_or_404(&id)?;
+    Ok(Json(representation(&edge.app.user(&id).await?)))
+}
+
+async fn replace(
+    State(edge): State<Edge>,
+    caller: Principal,
+    Path(id): Path<String>,
+    RequestContext(context): RequestContext,
+    mut input: Input,
+) -> Result<Json<Value>, Problem> {
+    caller.owns_or_404(&id)?;
+    let (name, email) = (Some(input.text("name", 1..=100)), Some(input.email("email")));
+    let password = input.has("password").then(|| input.secret("password", 8..=256));
+    input.finish()?;
+    let user = edge.app.change(context, &id, Change { name, email, password }).await?;
+    Ok(Json(representation(&user)))
+}
+
+async fn change(
+    State(edge): State<Edge>,
+    caller: Principal,
+    Path(id): Path<String>,
+    RequestContext(context): RequestContext,
+    mut input: Input,
+) -> Result<Json<Value>, Problem> {
+    caller.owns_or_404(&id)?;
+    let name = input.has("name").then(|| input.text("name", 1..=100));
+    let email = input.has("email").then(|| input.email("email"));
+    let password = input.has("password").then(|| input.secret("password", 8..=256));
+    input.finish()?;
+    let user = edge.app.change(context, &id, Change { name, email, password }).await?;
+    Ok(Json(representation(&user)))
+}
+
+async fn remove(
+    State(edge): State<Edge>,
+    caller: Principal,
+    Path(id): Path<String>,
+    RequestContext(context): RequestContext,
+) -> Result<StatusCode, Problem> {
+    caller.owns_or_404(&id)?;
+    edge.app.remove(context, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn representation(user: &User) -> Value {
+    let own = format!("/api/v1/users/{}", user.id);
+    json!({
+        "id": user.id,
+        "name": user.name,
+        "email": user.email,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+        "_links": {
+            "self": { "href": own },
+            "accounts": { "href": "/api/v1/accounts" },
+            "orders": { "href": "/api/v1/orders" },
+            "notifications": { "href": "/api/v1/notifications" },
+        },
+    })
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::EmailTaken => Self::conflict("This e-mail address is taken."),
+            Error::NotFound => Self::not_found(),
+            Error::WrongCredentials => {
+                Self::unauthorized("The e-mail address or the password is wrong.")
+            }
+            Error::TooOften(wait) => {
+                Self::too_many_requests("Too many wrong passwords.", wait.as_secs() + 1)
+            }
+            Error::Read(error) => error.into(),
+            Error::Commit(error) => error.into(),
+            Error::Hash(_) | Error::Sign(_) => {
+                tracing::error!(error = chain(&error), "sign-in fails");
+                Self::internal()
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The service as a whole: what it owns, and how it runs.
+
+use shop_contracts::users::EVENTS;
+use shop_edge::{Deps, Health, Parts};
+use switchboard_core::BoxError;
+use switchboard_message::Topic;
+use switchboard_relay::Relay;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::App;
+use crate::edge::rest;
+
+/// The name of the service, its store and its messages' source.
+pub const NAME: &str = "users";
+
+/// The topics that it owns.
+pub fn topics() -> Vec<Topic> {
+    vec![Topic::new(EVENTS)]
+}
+
+/// Runs until shutdown, or until a part of it fails.
+///
+/// # Errors
+/// The failure of the part.
+pub async fn run(
+    listener: TcpListener,
+    deps: Deps,
+    shutdown: CancellationToken,
+) -> Result<(), BoxError> {
+    let app = App::new(&deps);
+    let routes = rest::routes(app, &deps);
+    Parts::new()
+        .with("the relay", Relay::new(deps.store, deps.broker, deps.clock).run(shutdown.clone()))
+        .with("the edge", shop_edge::serve(listener, routes, Health::new(), shutdown.clone()))
+        .run(shutdown)
+        .await
+}
