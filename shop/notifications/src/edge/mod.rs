@@ -1,0 +1,5 @@
+//! Thin translators over [`crate::App`].
+
+pub mod rest;
+
+mod operator;

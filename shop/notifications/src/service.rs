@@ -1,0 +1,75 @@
+//! The service as a whole: what it owns, and how it runs.
+
+use shop_edge::{Deps, Health, Parts};
+use switchboard_core::BoxError;
+use switchboard_handler::Group;
+use switchboard_message::Topic;
+use switchboard_relay::Relay;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::edge::rest;
+use crate::routes::Destination;
+use crate::{App, analytics, email, notification, router};
+
+/// The name of the service, its store and its messages' source.
+pub const NAME: &str = "notifications";
+
+/// The topics that it owns.
+pub fn topics() -> Vec<Topic> {
+    Destination::ALL.map(|destination| Topic::new(destination.topic())).to_vec()
+}
+
+/// Its groups, as the map of the shop shows them: the router, then those behind it.
+pub fn groups(app: &App, deps: &Deps) -> Vec<Group> {
+    let behind = Destination::ALL.map(|destination| group(destination, app, deps));
+    std::iter::once(router::group(deps)).chain(behind).collect()
+}
+
+fn group(destination: Destination, app: &App, deps: &Deps) -> Group {
+    match destination {
+        Destination::Email => email::group(app, deps),
+        Destination::Analytics => analytics::group(app, deps),
+        Destination::Notification => notification::group(app, deps),
+    }
+}
+
+/// Runs until shutdown, or until the relay, the router or the edge fails. The three groups behind
+/// the router end and begin on their own.
+///
+/// # Errors
+/// The failure of the part.
+pub async fn run(
+    listener: TcpListener,
+    deps: Deps,
+    shutdown: CancellationToken,
+) -> Result<(), BoxError> {
+    let app = App::new(&deps);
+    app.restore_switches().await?;
+    let relay = Relay::new(deps.store.clone(), deps.broker.clone(), deps.clock.clone());
+    let routes = rest::routes(app.clone(), &deps);
+    let edge = shop_edge::serve(listener, routes, health(&app), shutdown.clone());
+    let parts = Parts::new()
+        .with("the relay", relay.run(shutdown.clone()))
+        .with("the group notifications.router", router::group(&deps).run(shutdown.clone()))
+        .with("the edge", edge);
+    Destination::ALL
+        .into_iter()
+        .fold(parts, |parts, destination| {
+            let (app, deps) = (app.clone(), deps.clone());
+            let switches = app.switches().clone();
+            let make = move || group(destination, &app, &deps);
+            parts.with(destination.topic(), switches.keep(destination, make, shutdown.clone()))
+        })
+        .run(shutdown)
+        .await
+}
+
+/// Ready while no group waits to be started again. One that an operator has stopped is as it
+/// should be.
+fn health(app: &App) -> Health {
+    Destination::ALL.into_iter().fold(Health::new(), |health, destination| {
+        let switches = app.switches().clone();
+        health.check(destination.name(), move || switches.of(destination).broken().is_none())
+    })
+}
