@@ -23,6 +23,7 @@ impl Runner {
                 return Ok(false);
             }
             let custody = match &job.message {
+                Ok(_) if self.seems_blocked(&job.key) => Custody::Behind { bytes: job.bytes() },
                 Err(undecodable) => self.park(
                     job,
                     1,
@@ -76,10 +77,13 @@ impl Runner {
                 } else if joins {
                     self.numbers.joined.increment(1);
                 }
-                self.announce_gate();
+                self.note_blocked(&job.key);
                 Ok(Given::Taken(stored))
             }
-            Err(CommitError::KeyOpen) => Ok(Given::Again),
+            Err(CommitError::KeyOpen) => {
+                self.note_open(&job.key);
+                Ok(Given::Again)
+            }
             Err(error @ CommitError::Unknown(_)) => Err(self.lost_store(error)),
             Err(error) => {
                 self.outlast(outages, &error).await;

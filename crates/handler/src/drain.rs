@@ -117,7 +117,10 @@ impl Runner {
         let mut outages = 0;
         loop {
             let waiting = match self.store.waiting(&self.group, key, BATCH).await {
-                Ok(waiting) if waiting.is_empty() => return Ok(()),
+                Ok(waiting) if waiting.is_empty() => {
+                    self.note_open(key);
+                    return Ok(());
+                }
                 Ok(waiting) => waiting,
                 Err(error) => {
                     outages += 1;

@@ -145,6 +145,7 @@ impl Group {
             self.planted,
             stop.clone(),
         ));
+        runner.recall_gates().await;
         let intake = async {
             let result = Intake::new(Arc::clone(&runner), self.broker).run().await;
             stop.cancel();

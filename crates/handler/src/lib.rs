@@ -3,6 +3,64 @@
 //! A handler returns the [`Unit`](switchboard_store::Unit) that a message leads to. The group adds the message's mark, its own
 //! progress and the causal context, commits everything at once, and only then tells the broker that the message is done.
 //!
+//! Two services, each with its own store, that talk through a broker:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use serde::{Deserialize, Serialize};
+//! use switchboard_core::{Clock, Key, Message, Rng, SystemClock};
+//! use switchboard_handler::Group;
+//! use switchboard_message::{Broker, MemoryBroker, Topic, Topology};
+//! use switchboard_relay::Relay;
+//! use switchboard_store::{Column, Journal, MemoryStore, Rows, Table, Unit};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct OrderPlaced { order: String, total: i64 }
+//! impl Message for OrderPlaced {
+//!     const TOPIC: &'static str = "orders.events";
+//!     const KIND: &'static str = "orders.placed";
+//!     fn key(&self) -> Option<Key> { Some(Key::from(self.order.as_str())) }
+//! }
+//!
+//! static SALES: Table = Table { name: "sales", columns: &[Column::integer("sum")], indexes: &[] };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+//! let broker = MemoryBroker::new(clock.clone());
+//! broker.declare(&Topology::of([Topic::new("orders.events")])).await?;
+//! let shutdown = CancellationToken::new();
+//!
+//! // The first service commits orders; its relay carries them to the broker.
+//! let orders = Arc::new(MemoryStore::new("orders", &[], clock.clone(), Rng::from_seed(1)));
+//! let relay = Relay::new(orders.clone(), Arc::new(broker.clone()), clock.clone());
+//! tokio::spawn(relay.run(shutdown.clone()));
+//!
+//! // The second one adds them up: each exactly once, whatever is delivered twice.
+//! let reports = Arc::new(MemoryStore::new("reports", &[&SALES], clock.clone(), Rng::from_seed(2)));
+//! let group = Group::new("reports", reports.clone(), Arc::new(broker), clock, Rng::from_seed(3))
+//!     .on(|placed: OrderPlaced, _cause| async move {
+//!         Ok(Unit::new().add(&SALES, "all", "sum", placed.total))
+//!     });
+//! let running = tokio::spawn(group.run(shutdown.clone()));
+//!
+//! orders.commit(Unit::new().publish(&OrderPlaced { order: "a".into(), total: 700 })).await?;
+//! orders.commit(Unit::new().publish(&OrderPlaced { order: "b".into(), total: 42 })).await?;
+//!
+//! let sum = loop {
+//!     tokio::task::yield_now().await;
+//!     if let Some(row) = reports.row(&SALES, "all").await?.filter(|row| row.version == 2) {
+//!         break row.integer("sum");
+//!     }
+//! };
+//! assert_eq!(sum, 742);
+//! shutdown.cancel();
+//! running.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The parts
 //!
 //! - [`group`] registrations, and the life of a group

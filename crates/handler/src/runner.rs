@@ -1,5 +1,6 @@
 //! One message: decide, commit, and what follows when either does not work out.
 
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +38,9 @@ pub(crate) struct Runner {
     pub(crate) gated: AtomicBool,
     /// Tells the drainer that a key was blocked.
     pub(crate) blocked: Notify,
+    /// Keys that are blocked as far as this member knows, so that it does not run a handler in
+    /// vain. A hint: the store decides.
+    known_blocked: Mutex<HashSet<Key>>,
     rng: Mutex<Rng>,
     permits: Semaphore,
     planted: Planted,
@@ -74,6 +78,8 @@ enum Next {
 
 /// Waits while a store is away.
 pub(crate) const OUTAGE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Blocked keys that are remembered, at most.
+const KNOWN: usize = 65_536;
 /// Waits between conflicting commits, from the fourth on.
 const CONFLICT: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));
 
@@ -98,6 +104,7 @@ impl Runner {
             tracks: Mutex::default(),
             gated: AtomicBool::new(true),
             blocked: Notify::new(),
+            known_blocked: Mutex::default(),
             rng: Mutex::new(rng),
             group,
             store,
@@ -267,8 +274,34 @@ impl Runner {
         delay.map(|delay| failed.at.plus(delay))
     }
 
-    /// The group has a blocked key now.
-    pub(crate) fn announce_gate(&self) {
+    /// Learns which keys are blocked from before.
+    pub(crate) async fn recall_gates(&self) {
+        match self.store.gates(Some(&self.group), KNOWN).await {
+            Ok(gates) => {
+                self.known_blocked.lock().extend(gates.into_iter().map(|gate| gate.key));
+            }
+            Err(error) => tracing::warn!(group = %self.group, %error, "cannot read blocked keys"),
+        }
+    }
+
+    /// Whether the key is probably blocked.
+    pub(crate) fn seems_blocked(&self, key: &Key) -> bool {
+        let known = self.known_blocked.lock();
+        !known.is_empty() && known.contains(key)
+    }
+
+    /// The key has turned out to be open.
+    pub(crate) fn note_open(&self, key: &Key) {
+        self.known_blocked.lock().remove(key);
+    }
+
+    /// The key is blocked now.
+    pub(crate) fn note_blocked(&self, key: &Key) {
+        let mut known = self.known_blocked.lock();
+        if known.len() < KNOWN {
+            known.insert(key.clone());
+        }
+        drop(known);
         self.gated.store(true, Ordering::SeqCst);
         self.blocked.notify_one();
     }

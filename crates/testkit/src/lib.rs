@@ -8,6 +8,7 @@
 //! - `store` ([`store`]) the conformance suite of stores
 //! - `sqlite` ([`crash`]) power cuts under the SQLite store, counted
 //! - `saga` ([`saga`]) trials that every saga gets for free
+//! - `participant` ([`participant`]) asking a participant as a saga does, again and again
 //! - always: [`decision`] given/when/then for decisions
 
 #[cfg(feature = "sqlite")]
@@ -17,6 +18,8 @@ pub mod decision;
 pub mod file;
 #[cfg(feature = "message")]
 pub mod message;
+#[cfg(feature = "participant")]
+pub mod participant;
 #[cfg(feature = "saga")]
 pub mod saga;
 #[cfg(feature = "store")]

@@ -24,18 +24,23 @@
 //! - [`serve`] one listener with everything around its routes
 //! - [`operator`] what operators ask of a service's store
 //! - [`parts`] what runs side by side, and ends together
+//! - [`request`] the id and the context of a call
 //! - [`deps`] what a service is given
+//! - [`metrics`] what is counted
 
 pub mod auth;
 pub mod deps;
 pub mod idempotency;
 pub mod input;
+pub mod metrics;
 pub mod operator;
 pub mod page;
 pub mod parts;
 pub mod problem;
 pub mod request;
 pub mod serve;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use auth::{Auth, AuthError, MaybePrincipal, Principal, Role};
 pub use deps::Deps;

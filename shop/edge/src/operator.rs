@@ -1,4 +1,4 @@
-//! What operators ask of a service's store: which keys are parked and why, and what a replay would do.
+//! What operators ask of a service: which keys are blocked and why, what a replay would do, how far everything has come.
 
 use std::sync::Arc;
 
@@ -8,16 +8,19 @@ use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
 use switchboard_core::{Clock, Key};
-use switchboard_store::{CommitError, Gate, GateOp, Store, Unit, Waiting};
+use switchboard_handler::operator as keys;
+use switchboard_message::Broker;
+use switchboard_store::{CommitError, Gate, Store, Waiting};
 
 use crate::{Auth, Deps, Input, Principal, Problem};
 
-/// Parked keys that are listed, and messages of one key, at most.
+/// Blocked keys that are listed, and messages of one key, at most.
 const LIMIT: usize = 200;
 
 #[derive(Clone)]
 struct Operator {
     store: Arc<dyn Store>,
+    broker: Arc<dyn Broker>,
     clock: Arc<dyn Clock>,
     auth: Arc<Auth>,
 }
@@ -29,18 +32,23 @@ impl FromRef<Operator> for Arc<Auth> {
 }
 
 /// Operator-only routes, to be nested under a service's operator prefix:
-/// `GET /dead`, `GET /dead/{group}/{key}`, `POST …/replay`, `POST …/skip`.
+/// `GET /dead`, `GET /dead/{group}/{key}`, `POST …/replay`, `POST …/skip`, `GET /gates`,
+/// `GET /positions`.
+///
+/// A key is shown as text; one that is no text is shown, and asked for, as `0x` and its digits.
 pub fn routes(deps: &Deps) -> Router {
-    let (store, clock, auth) = (deps.store.clone(), deps.clock.clone(), deps.auth.clone());
+    let Deps { store, broker, clock, auth, .. } = deps.clone();
     Router::new()
         .route("/dead", get(list))
         .route("/dead/{group}/{key}", get(show))
         .route("/dead/{group}/{key}/replay", post(replay))
         .route("/dead/{group}/{key}/skip", post(skip))
-        .with_state(Operator { store, clock, auth })
+        .route("/gates", get(gates))
+        .route("/positions", get(positions))
+        .with_state(Operator { store, broker, clock, auth })
 }
 
-/// All blocked keys, those first that have been blocked longest.
+/// All blocked keys with their heads, those first that have been blocked longest.
 async fn list(State(operator): State<Operator>, caller: Principal) -> Result<Json<Value>, Problem> {
     caller.require_operator()?;
     let service = operator.store.identity().source;
@@ -54,18 +62,19 @@ async fn list(State(operator): State<Operator>, caller: Principal) -> Result<Jso
     Ok(Json(json!({ "items": items })))
 }
 
-/// One blocked key with everything that waits behind it: what a replay would run, in order.
+/// One blocked key with everything that waits behind it, and what a replay would run.
 async fn show(
     State(operator): State<Operator>,
     caller: Principal,
     Path((group, key)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
     caller.require_operator()?;
-    let key = Key::from(key);
+    let key = key_of(&key);
     let gate = operator.store.gate(&group, &key).await?.ok_or_else(Problem::not_found)?;
     let waiting = operator.store.waiting(&group, &key, LIMIT).await?;
     let mut item = gate_json(&operator.store.identity().source, &gate);
     item["waiting"] = waiting.iter().map(waiting_json).collect();
+    item["replay"] = json!(keys::blast_radius(&*operator.store, &group, &key).await?);
     Ok(Json(item))
 }
 
@@ -76,12 +85,12 @@ async fn replay(
     Path((group, key)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     caller.require_operator()?;
-    tracing::warn!(group, key, "an operator replays a parked key");
-    let wake = GateOp::Wake { group: group.into(), key: key.into(), at: operator.clock.now() };
-    commit(&operator, wake).await
+    tracing::warn!(group, key, "an operator replays a blocked key");
+    let key = key_of(&key);
+    accepted(keys::replay(&*operator.store, &*operator.clock, &group, &key).await)
 }
 
-/// Drops the head of a key: `{"entry": 7, "reason": "…"}`.
+/// Drops the head of a key: `{"entry": 7, "reason": "…"}`. The reason is recorded with it.
 async fn skip(
     State(operator): State<Operator>,
     caller: Principal,
@@ -89,22 +98,86 @@ async fn skip(
     mut input: Input,
 ) -> Result<StatusCode, Problem> {
     caller.require_operator()?;
-    let entry = input.integer("entry", 0..=i64::MAX);
+    let entry = input.integer("entry", 0..=i64::MAX).cast_unsigned();
     let reason = input.text("reason", 3..=500);
     input.finish()?;
     tracing::warn!(group, key, entry, reason, "an operator drops a message");
-    let entry = entry.cast_unsigned();
-    commit(&operator, GateOp::Release { group: group.into(), key: key.into(), entry }).await
+    accepted(keys::skip(&*operator.store, &group, &key_of(&key), entry, &reason).await)
 }
 
-async fn commit(operator: &Operator, op: GateOp) -> Result<StatusCode, Problem> {
-    let unit = Unit { gates: vec![op], ..Unit::new() };
-    match operator.store.commit(unit).await {
-        Ok(_) => Ok(StatusCode::ACCEPTED),
+fn accepted(outcome: Result<(), CommitError>) -> Result<StatusCode, Problem> {
+    match outcome {
+        Ok(()) => Ok(StatusCode::ACCEPTED),
         Err(CommitError::GateMoved) => {
             Err(Problem::conflict("The key is not blocked any more, or its head is another message."))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// All blocked keys without their messages.
+async fn gates(State(operator): State<Operator>, caller: Principal) -> Result<Json<Value>, Problem> {
+    caller.require_operator()?;
+    let service = operator.store.identity().source;
+    let gates = operator.store.gates(None, LIMIT).await?;
+    let items: Vec<_> = gates.iter().map(|gate| gate_json(&service, gate)).collect();
+    Ok(Json(json!({ "items": items })))
+}
+
+/// How far the service's own log has come, and the relay on it; and every group on the broker.
+async fn positions(
+    State(operator): State<Operator>,
+    caller: Principal,
+) -> Result<Json<Value>, Problem> {
+    caller.require_operator()?;
+    let identity = operator.store.identity();
+    let newest = *operator.store.watch().borrow();
+    let checkpoints = operator.store.checkpoints().await?;
+    let relay: Vec<_> = checkpoints
+        .iter()
+        .map(|checkpoint| json!({ "slot": checkpoint.slot, "position": checkpoint.position }))
+        .collect();
+    let groups = match operator.broker.inspect() {
+        Some(inspect) => inspect.groups().await.map_err(|error| {
+            tracing::warn!(%error, "the broker does not say how far its groups are");
+            Problem::unavailable("The broker cannot be asked now.")
+        })?,
+        None => Vec::new(),
+    };
+    let groups: Vec<_> = groups
+        .iter()
+        .map(|lag| {
+            json!({
+                "group": lag.group,
+                "topic": lag.topic,
+                "partition": lag.partition,
+                "position": lag.position,
+                "lag": lag.lag,
+                "oldest": lag.oldest,
+                "members": lag.members,
+            })
+        })
+        .collect();
+    Ok(Json(json!({
+        "service": identity.source,
+        "incarnation": identity.incarnation,
+        "newest": newest,
+        "relay": relay,
+        "groups": groups,
+    })))
+}
+
+/// The key that this text shows.
+fn key_of(text: &str) -> Key {
+    let digits = text.strip_prefix("0x").filter(|digits| digits.len().is_multiple_of(2));
+    let bytes = digits.and_then(|digits| {
+        let pairs = (0..digits.len()).step_by(2);
+        pairs.map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect::<Option<Vec<_>>>()
+    });
+    match bytes {
+        // Bytes that are text would have been shown as text.
+        Some(bytes) if std::str::from_utf8(&bytes).is_err() => Key::from(bytes),
+        _ => Key::from(text),
     }
 }
 
@@ -137,4 +210,18 @@ fn waiting_json(waiting: &Waiting) -> Value {
         Err(error) => item["undecodable"] = error.to_string().into(),
     }
     item
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_asked_for_as_it_is_shown() {
+        for key in ["order-1", "a/b", "0x", "0xzz", "0x6f6b", "\0keyless"] {
+            assert_eq!(key_of(key), Key::from(key), "{key}");
+        }
+        let bytes = Key::from(vec![0xff, 0x00, 0x80]);
+        assert_eq!(key_of(&bytes.to_string()), bytes);
+    }
 }

@@ -15,6 +15,9 @@ const LIMIT_DEFAULT: usize = 20;
 /// Items a page holds at most; more is clamped, not refused.
 const LIMIT_MAX: usize = 100;
 
+/// Bytes of a cursor's seal.
+const TAG: usize = 16;
+
 /// Which page a caller wants: `?limit=20&cursor=…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -44,9 +47,8 @@ impl Page {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let wrong = || Problem::bad_request("The cursor is not one that this collection gave out.");
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
-        let (tag, place) = bytes.split_at_checked(16).ok_or_else(wrong)?;
-        let expected = auth.seal(&[filter.as_bytes(), b"\0", place]);
-        if tag != &expected[..16] {
+        let (tag, place) = bytes.split_at_checked(TAG).ok_or_else(wrong)?;
+        if !is_equal(tag, &auth.seal(&[filter.as_bytes(), b"\0", place])[..TAG]) {
             return Err(wrong());
         }
         let (order, key): (Option<Order>, String) =
@@ -70,7 +72,7 @@ impl Page {
                 let (order, key) = place(last);
                 let place = serde_json::to_vec(&(Order::of(order), key)).unwrap_or_default();
                 let tag = auth.seal(&[filter.as_bytes(), b"\0", &place]);
-                URL_SAFE_NO_PAD.encode([&tag[..16], &place].concat())
+                URL_SAFE_NO_PAD.encode([&tag[..TAG], &place].concat())
             });
         }
         Collection { items: rows, next }
@@ -100,6 +102,11 @@ impl Order {
             Self::Text(text) => text.into(),
         }
     }
+}
+
+/// In a time that says nothing about where they differ.
+fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Page {
@@ -137,5 +144,65 @@ impl<T> Collection<T> {
 impl<T: Serialize> IntoResponse for Collection<T> {
     fn into_response(self) -> Response {
         axum::Json(self).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use switchboard_core::ManualClock;
+
+    use super::*;
+
+    fn auth() -> Auth {
+        Auth::ephemeral(Arc::new(ManualClock::default())).unwrap()
+    }
+
+    fn page(limit: usize, cursor: Option<String>) -> Page {
+        Page { limit, cursor }
+    }
+
+    #[test]
+    fn e8_pages_follow_one_another_and_next_is_absent_at_the_end() {
+        let (auth, rows) = (auth(), (0..7_i64).collect::<Vec<_>>());
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = page(3, cursor);
+            let after = page.after(&auth, "all").unwrap();
+            let begin = after.map_or(0, |(value, _)| match value {
+                Value::Integer(last) => usize::try_from(last).unwrap() + 1,
+                other => panic!("{other:?}"),
+            });
+            let read = rows[begin..rows.len().min(begin + page.limit + 1)].to_vec();
+            let got = page.collect(&auth, "all", read, |row| ((*row).into(), row.to_string()));
+            assert!(got.items.len() <= 3);
+            seen.extend(got.items);
+            match got.next {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(seen, rows);
+    }
+
+    #[test]
+    fn e8_a_cursor_is_bound_to_its_filter_and_to_its_key() {
+        let auth = auth();
+        let whole = page(1, None);
+        let next = whole.collect(&auth, "of ann", vec!["a", "b"], |row| (Value::Null, (*row).into()));
+        let page = page(1, next.next);
+        assert_eq!(page.after(&auth, "of ann").unwrap(), Some((Value::Null, "a".to_owned())));
+        assert_eq!(page.after(&auth, "of bob").unwrap_err().status(), 400);
+        assert_eq!(page.after(&tests::auth(), "of ann").unwrap_err().status(), 400);
+    }
+
+    proptest! {
+        #[test]
+        fn e8_what_was_not_given_out_is_refused(cursor in "[A-Za-z0-9_-]{1,80}") {
+            let page = page(20, Some(cursor));
+            prop_assert_eq!(page.after(&auth(), "all").unwrap_err().status(), 400);
+        }
     }
 }

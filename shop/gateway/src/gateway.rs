@@ -54,7 +54,8 @@ impl Gateway {
         self
     }
 
-    /// Everything behind the public port.
+    /// Everything behind the public port, to be served with
+    /// [`serve_bare`](shop_edge::serve::serve_bare).
     pub fn router(&self) -> Router {
         Router::new()
             .route("/", get(index))
@@ -63,6 +64,7 @@ impl Gateway {
             .route("/metrics", get(metrics))
             .fallback(pass)
             .with_state(self.clone())
+            .merge(shop_edge::problem::routes())
             .merge(self.extra.clone())
     }
 }
@@ -78,7 +80,9 @@ async fn index() -> Response {
     let links: serde_json::Map<_, _> = links
         .into_iter()
         .map(|name| (name.to_owned(), json!({ "href": format!("/api/v1/{name}") })))
-        .chain([("console".to_owned(), json!({ "href": "/console" }))])
+        .chain(["console", "problems", "readyz", "metrics"].map(|name| {
+            (name.to_owned(), json!({ "href": format!("/{name}") }))
+        }))
         .collect();
     Json(json!({ "name": "Switchboard shop", "_links": links })).into_response()
 }

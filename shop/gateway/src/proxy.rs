@@ -1,25 +1,35 @@
 //! Passing a call on: the head is rewritten, bodies stream through untouched in both directions.
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER};
-use http::header::{TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, COOKIE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE};
+use http::header::{TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{Request, Uri, Version};
+use http_body_util::{LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use shop_edge::Problem;
+use shop_edge::serve::BODY_LIMIT;
+use switchboard_core::chain;
 
 /// How long a service may take to begin its answer. The answer's body may stream for longer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long connecting may take: services are near.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Idle connections to one service that are kept for the next call.
 const IDLE_CONNECTIONS: usize = 64;
+/// How long they are kept: less than services keep theirs, so that no call meets a closing one.
+const IDLE: Duration = Duration::from_secs(30);
+const _: () = assert!(IDLE.as_secs() < shop_edge::serve::IDLE.as_secs());
 
 /// Headers that belong to one connection and are never passed on (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 8] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-authenticate"),
@@ -27,6 +37,8 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     HeaderName::from_static("proxy-connection"),
     TE,
     TRAILER,
+    // A chunked body is chunked anew for the next connection; any other keeps its length.
+    TRANSFER_ENCODING,
     UPGRADE,
 ];
 
@@ -43,47 +55,50 @@ impl Proxy {
     pub fn new() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(2)));
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_idle_timeout(IDLE)
             .build(connector);
         Self { client }
     }
 
-    /// Sends the request to the service and answers what it answers. A service that cannot be
-    /// reached is a 503 with `Retry-After`, one that does not begin to answer a 504.
+    /// Sends the request to the service and answers what it answers.
+    ///
+    /// A service that cannot be reached is a 503 with `Retry-After`: nothing has happened. One that
+    /// breaks off is a 502, one that does not begin to answer a 504: what has happened is unknown.
     pub async fn pass(
         &self,
         service: &str,
         upstream: SocketAddr,
-        mut request: Request<Body>,
+        request: Request<Body>,
     ) -> Response {
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        let Ok(uri) = format!("http://{upstream}{path}").parse::<Uri>() else {
-            return Problem::bad_request("the path cannot be passed on").into_response();
+        let request = match rewritten(upstream, request) {
+            Ok(request) => request,
+            Err(problem) => return problem.into_response(),
         };
-        let host = request.headers().get(HOST).cloned();
-        *request.uri_mut() = uri;
-        *request.version_mut() = Version::HTTP_11;
-        strip(request.headers_mut());
-        request.headers_mut().remove(HOST);
-        if let Some(forwarded) = forwarded(host.as_ref()) {
-            request.headers_mut().insert(FORWARDED, forwarded);
-        }
         match tokio::time::timeout(HEAD_TIMEOUT, self.client.request(request)).await {
             Ok(Ok(answer)) => {
                 let mut answer = answer.map(Body::new);
                 strip(answer.headers_mut());
                 answer
             }
+            Ok(Err(error)) if has_cause::<LengthLimitError>(&error) => {
+                Problem::too_large(BODY_LIMIT).into_response()
+            }
+            Ok(Err(error)) if error.is_connect() => {
+                tracing::warn!(service, error = chain(&error), "cannot be reached");
+                Problem::unavailable(format!("The {service} service cannot be reached now."))
+                    .into_response()
+            }
             Ok(Err(error)) => {
-                tracing::warn!(service, %error, "cannot be reached");
-                Problem::unavailable(format!("the {service} service cannot be reached now"))
+                tracing::warn!(service, error = chain(&error), "broke off");
+                Problem::bad_gateway(format!("The {service} service broke off."))
                     .into_response()
             }
             Err(_) => {
                 tracing::warn!(service, "did not answer within {HEAD_TIMEOUT:?}");
-                Problem::gateway_timeout(format!("the {service} service did not answer in time"))
+                Problem::gateway_timeout(format!("The {service} service did not answer in time."))
                     .into_response()
             }
         }
@@ -94,6 +109,34 @@ impl Default for Proxy {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The request as the service gets it: same method, path, headers and body, its own connection.
+fn rewritten(upstream: SocketAddr, request: Request<Body>) -> Result<Request<Body>, Problem> {
+    let (mut head, body) = request.into_parts();
+    let path = head.uri.path_and_query().cloned();
+    let host = head.headers.remove(HOST);
+    let host = host.or_else(|| HeaderValue::from_str(head.uri.authority()?.as_str()).ok());
+    let uri = Uri::builder().scheme("http").authority(upstream.to_string());
+    head.uri = uri
+        .path_and_query(path.map_or_else(|| "/".to_owned(), |path| path.to_string()))
+        .build()
+        .map_err(|_| Problem::bad_request("The path cannot be passed on."))?;
+    head.version = Version::HTTP_11;
+    strip(&mut head.headers);
+    join_cookies(&mut head.headers);
+    let peer = head.extensions.remove::<ConnectInfo<SocketAddr>>();
+    // Whatever a caller claims about the way so far is not passed on.
+    head.headers.remove(FORWARDED);
+    if let Some(forwarded) = forwarded(peer.map(|peer| peer.0), host.as_ref()) {
+        head.headers.insert(FORWARDED, forwarded);
+    }
+    Ok(Request::from_parts(head, Body::new(Limited::new(body, BODY_LIMIT))))
+}
+
+fn has_cause<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|cause| cause.is::<E>())
 }
 
 /// Removes what belongs to one connection, and whatever `Connection` names beside.
@@ -108,14 +151,32 @@ fn strip(headers: &mut HeaderMap) {
     for name in HOP_BY_HOP.iter().chain(&named) {
         headers.remove(name);
     }
-    // The body keeps its framing unless it was chunked, which the next connection does anew.
-    headers.remove(TRANSFER_ENCODING);
 }
 
-/// RFC 7239: which host the caller asked for.
-fn forwarded(host: Option<&HeaderValue>) -> Option<HeaderValue> {
-    let host = host?.to_str().ok()?;
-    HeaderValue::from_str(&format!("host=\"{host}\";proto=http")).ok()
+/// HTTP/2 may send cookies apart; before them HTTP/1.1 had one header (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    match HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        Ok(whole) => headers.insert(COOKIE, whole),
+        Err(_) => headers.remove(COOKIE),
+    };
+}
+
+/// RFC 7239: who asks, and for which host.
+fn forwarded(peer: Option<SocketAddr>, host: Option<&HeaderValue>) -> Option<HeaderValue> {
+    let mut parts = Vec::new();
+    if let Some(peer) = peer {
+        parts.push(format!("for=\"{peer}\""));
+    }
+    let host = host.and_then(|host| host.to_str().ok());
+    if let Some(host) = host.filter(|host| !host.contains(['"', '\\'])) {
+        parts.push(format!("host=\"{host}\""));
+    }
+    parts.push("proto=http".to_owned());
+    HeaderValue::from_str(&parts.join(";")).ok()
 }
 
 #[cfg(test)]
@@ -136,5 +197,23 @@ mod tests {
         }
         strip(&mut headers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["authorization"]);
+    }
+
+    #[test]
+    fn the_service_learns_who_asked_and_not_what_the_caller_claims() {
+        let mut request = Request::builder()
+            .uri("http://shop.example/api/v1/orders?limit=2")
+            .header("forwarded", "for=\"6.6.6.6\"")
+            .header("cookie", "a=1")
+            .header("cookie", "b=2")
+            .body(Body::empty())
+            .unwrap();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 99));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let request = rewritten(SocketAddr::from(([127, 0, 0, 1], 80)), request).unwrap();
+        assert_eq!(request.uri(), "http://127.0.0.1:80/api/v1/orders?limit=2");
+        let forwarded = "for=\"127.0.0.1:99\";host=\"shop.example\";proto=http";
+        assert_eq!(request.headers()["forwarded"], forwarded);
+        assert_eq!(request.headers()["cookie"], "a=1; b=2");
     }
 }

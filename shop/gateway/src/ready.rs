@@ -8,29 +8,51 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value, json};
 
 use crate::proxy::Proxy;
 
 /// A service that has not answered by then is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of a service's own word that are read.
+const WORD_MAX: usize = 16 << 10;
 
-/// Asks every service and answers 200 if all are ready, 503 otherwise, with each one's own word.
+/// Asks every service and answers 200 if all are ready, 503 otherwise, with each one's own word:
+/// `ready`, `not ready` with the names of what does not hold, or `unreachable`.
 pub async fn ready(proxy: &Proxy, services: &[(&'static str, SocketAddr)]) -> Response {
     let answers = join_all(services.iter().map(|&(service, at)| async move {
-        (service, is_ready(proxy, service, at).await)
+        let answer = tokio::time::timeout(PATIENCE, ask(proxy, service, at)).await;
+        (service, answer.unwrap_or((false, Value::from("no answer"))))
     }))
     .await;
-    let all = answers.iter().all(|(_, ready)| *ready);
-    let word = |ready: bool| Value::from(if ready { "ready" } else { "not ready" });
+    let all = answers.iter().all(|(_, (ready, _))| *ready);
     let services: Map<_, _> =
-        answers.iter().map(|(name, ready)| ((*name).to_owned(), word(*ready))).collect();
+        answers.into_iter().map(|(name, (_, word))| (name.to_owned(), word)).collect();
     let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "status": word(all), "services": services }))).into_response()
+    let word = if all { "ready" } else { "not ready" };
+    (status, Json(json!({ "status": word, "services": services }))).into_response()
 }
 
-async fn is_ready(proxy: &Proxy, service: &str, at: SocketAddr) -> bool {
-    let Ok(request) = Request::get("/readyz").body(Body::empty()) else { return false };
-    let answer = tokio::time::timeout(PATIENCE, proxy.pass(service, at, request)).await;
-    answer.is_ok_and(|answer| answer.status().is_success())
+async fn ask(proxy: &Proxy, service: &str, at: SocketAddr) -> (bool, Value) {
+    let Ok(request) = Request::get("/readyz").body(Body::empty()) else {
+        return (false, Value::from("unreachable"));
+    };
+    let (head, body) = proxy.pass(service, at, request).await.into_parts();
+    if head.status.is_success() {
+        return (true, Value::from("ready"));
+    }
+    let bytes = Limited::new(body, WORD_MAX).collect().await.map(|body| body.to_bytes());
+    let word: Value =
+        bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    // A service's own word has checks; a problem about it has not.
+    let Some(checks) = word["checks"].as_object() else {
+        return (false, Value::from("unreachable"));
+    };
+    let missing: Vec<_> =
+        checks.iter().filter(|(_, holds)| **holds != true).map(|(name, _)| name.as_str()).collect();
+    if missing.is_empty() {
+        return (false, word["status"].clone());
+    }
+    (false, Value::from(format!("not ready: {}", missing.join(", "))))
 }

@@ -9,9 +9,7 @@ use shop_contracts::Money;
 use shop_contracts::inventory::{Item, ProductListed};
 use shop_edge::Deps;
 use switchboard_core::{Clock, Context, Rng};
-use switchboard_store::{
-    CommitError, Expect, Row, Select, Store, StoreError, Table, Unit, Value,
-};
+use switchboard_store::{CommitError, Expect, Row, Select, Store, StoreError, Table, Unit, Value};
 
 use crate::catalogue::{CATALOGUE, CURRENCY, ON_HAND};
 use crate::domain::{Delta, Refusal, Reservation, State, Step, Stock, adjust};
@@ -221,7 +219,8 @@ fn changed(unit: Unit, delta: &Delta) -> Unit {
     let Delta { sku, on_hand, reserved, available } = delta;
     let columns = [("on_hand", *on_hand), ("reserved", *reserved), ("available", *available)];
     columns.into_iter().filter(|(_, change)| *change != 0).fold(unit, |unit, (column, change)| {
-        let unit = if change < 0 { unit.expect(at_least(&STOCK, sku, column, -change)) } else { unit };
+        let unit =
+            if change < 0 { unit.expect(at_least(&STOCK, sku, column, -change)) } else { unit };
         unit.add(&STOCK, sku.as_str(), column, change)
     })
 }
@@ -266,8 +265,8 @@ impl Reservation {
             what: format!("the reservation of order `{}`", row.key),
             source,
         };
-        let items = serde_json::from_str(row.text("items"))
-            .map_err(|error| undecodable(error.into()))?;
+        let items =
+            serde_json::from_str(row.text("items")).map_err(|error| undecodable(error.into()))?;
         let state = State::parse(row.text("state"))
             .ok_or_else(|| undecodable("its state is unknown".into()))?;
         Ok(Self { items, state })

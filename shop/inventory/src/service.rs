@@ -39,6 +39,10 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
+    // First of all: a store that was put back to an older copy must begin a new life before it
+    // accepts anything.
+    let (store, broker) = (deps.store.clone(), deps.broker.clone());
+    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
     let app = App::new(&deps);
     let saga = participant::saga(&app, &deps);
     let routes = rest::routes(app.clone(), &deps);
@@ -50,7 +54,7 @@ pub async fn run(
         listed.store(true, Ordering::Release);
         Ok::<(), crate::app::Error>(())
     };
-    let relay = Relay::new(deps.store, deps.broker, deps.clock).run(shutdown.clone());
+    let relay = relay.run(shutdown.clone());
     let edge = shop_edge::serve(listener, routes, health, shutdown.clone());
     Parts::new()
         .with("the relay", relay)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shop_edge::Deps;
 use switchboard_core::{Clock, Timestamp};
 use switchboard_store::{
-    Compare, CommitError, Row, Select, Store, StoreError, Table, Unit, Value, table::SELECT_LIMIT,
+    CommitError, Compare, Row, Select, Store, StoreError, Table, Unit, Value, table::SELECT_LIMIT,
 };
 
 use crate::routes::Destination;

@@ -26,5 +26,5 @@ pub mod switches;
 pub mod tables;
 
 pub use app::App;
-pub use service::{NAME, groups, run, topics};
+pub use service::{NAME, groups, parts, run, topics};
 pub use tables::TABLES;

@@ -17,11 +17,13 @@ use crate::tables::NOTIFICATIONS;
 pub fn group(app: &App, deps: &Deps) -> Group {
     let app = app.clone();
     let (store, broker, clock) = (deps.store.clone(), deps.broker.clone(), deps.clock.clone());
-    Group::new("notifications.notification", store, broker, clock, deps.rng.clone().fork())
-        .on_any(Destination::Notification.topic(), move |copy: Arc<Envelope>| {
+    Group::new("notifications.notification", store, broker, clock, deps.rng.clone().fork()).on_any(
+        Destination::Notification.topic(),
+        move |copy: Arc<Envelope>| {
             let app = app.clone();
             async move { app.tell(&copy).await }
-        })
+        },
+    )
 }
 
 impl App {

@@ -44,25 +44,31 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
+    // First of all: a store that was put back to an older copy must begin a new life before it
+    // accepts anything.
+    let (store, broker) = (deps.store.clone(), deps.broker.clone());
+    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
     let app = App::new(&deps);
     app.restore_switches().await?;
-    let relay = Relay::new(deps.store.clone(), deps.broker.clone(), deps.clock.clone());
     let routes = rest::routes(app.clone(), &deps);
     let edge = shop_edge::serve(listener, routes, health(&app), shutdown.clone());
-    let parts = Parts::new()
+    parts(&app, &deps, &shutdown)
         .with("the relay", relay.run(shutdown.clone()))
-        .with("the group notifications.router", router::group(&deps).run(shutdown.clone()))
-        .with("the edge", edge);
-    Destination::ALL
-        .into_iter()
-        .fold(parts, |parts, destination| {
-            let (app, deps) = (app.clone(), deps.clone());
-            let switches = app.switches().clone();
-            let make = move || group(destination, &app, &deps);
-            parts.with(destination.topic(), switches.keep(destination, make, shutdown.clone()))
-        })
+        .with("the edge", edge)
         .run(shutdown)
         .await
+}
+
+/// The router and the groups behind it, for whoever brings a relay: services and simulations.
+pub fn parts(app: &App, deps: &Deps, shutdown: &CancellationToken) -> Parts {
+    let routing = router::group(deps).run(shutdown.clone());
+    let parts = Parts::new().with("the group notifications.router", routing);
+    Destination::ALL.into_iter().fold(parts, |parts, destination| {
+        let switches = app.switches().clone();
+        let (app, deps) = (app.clone(), deps.clone());
+        let make = move || group(destination, &app, &deps);
+        parts.with(destination.topic(), switches.keep(destination, make, shutdown.clone()))
+    })
 }
 
 /// Ready while no group waits to be started again. One that an operator has stopped is as it

@@ -35,6 +35,10 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
+    // First of all: a store that was put back to an older copy must begin a new life before it
+    // accepts anything.
+    let (store, broker) = (deps.store.clone(), deps.broker.clone());
+    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
     let app = App::new(&deps);
     let groups = groups(&app, &deps);
     let products = app.products.clone();
@@ -43,7 +47,7 @@ pub async fn run(
         Health::new().check("products", move || products.is_complete())
     };
     let routes = rest::routes(app, &deps);
-    let relay = Relay::new(deps.store, deps.broker, deps.clock).run(shutdown.clone());
+    let relay = relay.run(shutdown.clone());
     let edge = shop_edge::serve(listener, routes, health, shutdown.clone());
     let catalogue = follow(products, shutdown.clone());
     let parts = Parts::new()

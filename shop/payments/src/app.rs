@@ -1,6 +1,7 @@
 //! Load, decide, commit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use shop_edge::{Deps, Stored, idempotency::Ticket};
@@ -10,11 +11,12 @@ use switchboard_store::{
     table::SELECT_LIMIT,
 };
 
+use crate::domain::open::{self, Owner};
 use crate::domain::{Account, AccountEvent, Refusal, deposit, withdraw};
-use crate::tables::{ACCOUNTS, TOTALS};
+use crate::tables::{ACCOUNTS, OWNERS, TOTALS};
 
-/// Events that one request reads of one account, at most.
-pub const EVENTS_MAX: usize = 10_000;
+/// Events that are read at once when an account's past is looked at.
+const EVENTS_AT_ONCE: usize = 1_000;
 /// Tries to commit to an account that others keep changing.
 const TRIES: u32 = 50;
 
@@ -87,32 +89,54 @@ impl App {
     /// Opens an account.
     ///
     /// # Errors
-    /// The store's.
-    pub async fn open(
-        &self,
-        context: Context,
-        owner: &str,
-        currency: &str,
-    ) -> Result<View, Error> {
+    /// [`Error::Refused`], or the store's.
+    pub async fn open(&self, context: Context, owner: &str, currency: &str) -> Result<View, Error> {
         let id = Id::new(&*self.clock, &mut self.rng.lock()).to_string();
-        let created = AccountEvent::Created {
-            owner_id: owner.to_owned(),
-            currency: currency.to_owned(),
-        };
-        let account = Account::default();
-        let unit = happened(&id, &account, &created)
-            .with_context(context)
-            .put(&ACCOUNTS, &*id, [("created_at", Value::from(self.clock.now()))]);
-        self.store.commit(unit).await?;
-        let account = account.evolve(created);
-        Ok(View { id, account, created_at: self.clock.now() })
+        let created_at = self.clock.now();
+        let mut tries = 0;
+        loop {
+            let (known, unchanged) = self.owner(owner).await?;
+            let created = open::decide(known, owner, currency)?;
+            let account = Account::default();
+            let unit = happened(&id, &account, &created)
+                .with_context(context.clone())
+                .expect(unchanged)
+                .add(&OWNERS, owner, "accounts", 1)
+                .put(&ACCOUNTS, &*id, [("created_at", Value::from(created_at))]);
+            tries += 1;
+            match self.store.commit(unit).await {
+                Ok(_) => return Ok(View { id, account: account.evolve(created), created_at }),
+                Err(CommitError::Conflict(_)) if tries < TRIES => self.stand_back(tries).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
-    /// Moves money. The answer is built from the account after it, and stored with the effect
-    /// when there is a ticket for it; so is a refusal.
+    /// What is known of an owner, with the condition that it is still so.
+    pub(crate) async fn owner(&self, id: &str) -> Result<(Owner, Expect), StoreError> {
+        Ok(match self.store.row(&OWNERS, id).await? {
+            None => (Owner::default(), Expect::row_absent(&OWNERS, id)),
+            Some(row) => {
+                let departed = row.integer("departed") != 0;
+                let owner = Owner { accounts: row.integer("accounts"), departed };
+                (owner, Expect::row_at(&OWNERS, id, row.version))
+            }
+        })
+    }
+
+    /// Lets others go first: not at all at first, then some random milliseconds.
+    async fn stand_back(&self, tries: u32) {
+        if tries > 3 {
+            let micros = self.rng.lock().below(500 * u64::from(tries));
+            tokio::time::sleep(Duration::from_micros(micros)).await;
+        }
+    }
+
+    /// Moves money. The answer is built from the account after it, or from its refusal, and is
+    /// stored with the effect when there is a ticket for it.
     ///
     /// # Errors
-    /// [`Error::Refused`] without a ticket; [`Error::NotFound`], or the store's.
+    /// [`Error::NotFound`], or the store's.
     pub async fn move_money(
         &self,
         context: Context,
@@ -120,8 +144,7 @@ impl App {
         movement: Movement,
         amount: i64,
         ticket: Option<Arc<Ticket>>,
-        answer: impl Fn(&View) -> Stored,
-        refusal: impl Fn(Refusal) -> Stored,
+        answer: impl Fn(Result<&View, Refusal>) -> Stored,
     ) -> Result<Stored, Error> {
         let mut tries = 0;
         loop {
@@ -134,20 +157,20 @@ impl App {
                 Ok(event) => {
                     let unit = happened(account_id, &view.account, &event);
                     let after = View { account: view.account.evolve(event), ..view };
-                    (unit, answer(&after))
+                    (unit, answer(Ok(&after)))
                 }
-                Err(refused) if ticket.is_some() => (Unit::new(), refusal(refused)),
-                Err(refused) => return Err(refused.into()),
+                Err(refusal) => (Unit::new(), answer(Err(refusal))),
             };
-            let unit = unit.with_context(context.clone());
             let unit = match &ticket {
                 Some(ticket) => ticket.remember(unit, &answer),
+                None if unit.is_empty() => return Ok(answer),
                 None => unit,
             };
+            let unit = unit.with_context(context.clone());
             tries += 1;
             match self.store.commit(unit).await {
                 Ok(_) => return Ok(answer),
-                Err(CommitError::Conflict(_)) if tries < TRIES => {}
+                Err(CommitError::Conflict(_)) if tries < TRIES => self.stand_back(tries).await,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -163,18 +186,7 @@ impl App {
         if moment == Moment::Now {
             return Ok(view);
         }
-        let mut past = Account::default();
-        for event in self.events(id).await? {
-            let later = match moment {
-                Moment::Version(version) => event.version > version,
-                Moment::At(time) => event.time > time,
-                Moment::Now => false,
-            };
-            if later {
-                break;
-            }
-            past = past.evolve(event.decode()?);
-        }
+        let past = self.past(id, moment).await?;
         let reached = match moment {
             Moment::Version(version) => past.version == version,
             _ => past.exists(),
@@ -183,12 +195,40 @@ impl App {
         if reached { Ok(view) } else { Err(Error::NotFound) }
     }
 
-    /// Everything that happened to an account, oldest first.
+    /// The account as its events up to this moment make it.
+    async fn past(&self, id: &str, moment: Moment) -> Result<Account, StoreError> {
+        let mut past = Account::default();
+        loop {
+            let events = self.events(id, past.version, EVENTS_AT_ONCE).await?;
+            let is_last = events.len() < EVENTS_AT_ONCE;
+            for event in events {
+                let later = match moment {
+                    Moment::Version(version) => event.version > version,
+                    Moment::At(time) => event.time > time,
+                    Moment::Now => false,
+                };
+                if later {
+                    return Ok(past);
+                }
+                past = past.evolve(event.decode()?);
+            }
+            if is_last {
+                return Ok(past);
+            }
+        }
+    }
+
+    /// What happened to an account after so many events, oldest first.
     ///
     /// # Errors
     /// The store's.
-    pub async fn events(&self, id: &str) -> Result<Vec<StoredEvent>, StoreError> {
-        self.store.stream(&stream(id), 0, EVENTS_MAX).await
+    pub async fn events(
+        &self,
+        id: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.store.stream(&stream(id), after, limit).await
     }
 
     /// The accounts of one owner, those after `after`.
@@ -220,12 +260,12 @@ impl App {
     /// # Errors
     /// The store's.
     pub async fn balances(&self) -> Result<i64, StoreError> {
-        let (mut sum, mut after) = (0, None);
+        let (mut sum, mut after) = (0_i64, None);
         loop {
             let mut select = Select::all(&ACCOUNTS).limit(SELECT_LIMIT);
             select.after = after;
             let rows = self.store.select(select).await?;
-            sum += rows.iter().map(|row| row.integer("balance")).sum::<i64>();
+            sum = rows.iter().fold(sum, |sum, row| sum.saturating_add(row.integer("balance")));
             match rows.last() {
                 Some(last) if rows.len() == SELECT_LIMIT => {
                     after = Some((Value::Null, last.key.clone()));

@@ -8,14 +8,14 @@ use shop_edge::Deps;
 use switchboard_core::Envelope;
 use switchboard_handler::{Failure, Group};
 use switchboard_saga::{Answer, Participant};
-use switchboard_store::Unit;
+use switchboard_store::table::SELECT_LIMIT;
+use switchboard_store::{Unit, Value};
 
 use crate::App;
 use crate::app::{happened, unchanged};
+use crate::domain::open::ACCOUNTS_MAX;
 use crate::domain::{Account, AccountEvent, Refusal, charge};
-
-/// Accounts of one user that are closed in one unit.
-const CLOSED_AT_ONCE: usize = 500;
+use crate::tables::OWNERS;
 
 /// The group that answers the order saga.
 pub fn saga(app: &App, deps: &Deps) -> Group {
@@ -53,9 +53,9 @@ pub fn users(app: &App, deps: &Deps) -> Group {
     let (store, broker) = (deps.store.clone(), deps.broker.clone());
     Group::new("payments.users", store, broker, deps.clock.clone(), deps.rng.clone().fork())
         .on::<UserDeleted, _, _>(move |gone, _cause| {
-            let app = app.clone();
-            async move { app.close_all(&gone.user_id).await }
-        })
+        let app = app.clone();
+        async move { app.close_all(&gone.user_id).await }
+    })
 }
 
 impl App {
@@ -77,10 +77,15 @@ impl App {
         Ok(answer(&command.account_id, &account, charge::refund(&account, command)))
     }
 
+    /// Closes what somebody has who leaves, and sees to it that nothing is opened after them.
     async fn close_all(&self, owner: &str) -> Result<Unit, Failure> {
-        let accounts = self.accounts(owner, None, CLOSED_AT_ONCE).await.map_err(Failure::retry)?;
+        const { assert!(ACCOUNTS_MAX as usize <= SELECT_LIMIT, "one select finds all of them") };
+        let (_, unchanged) = self.owner(owner).await?;
+        let accounts = self.accounts(owner, None, SELECT_LIMIT).await.map_err(Failure::retry)?;
+        let departed = [("departed", Value::from(true))];
+        let unit = Unit::new().expect(unchanged).put(&OWNERS, owner, departed);
         let open = accounts.iter().filter(|view| !view.account.is_closed);
-        Ok(open.fold(Unit::new(), |unit, view| {
+        Ok(open.fold(unit, |unit, view| {
             unit.and(happened(&view.id, &view.account, &AccountEvent::Closed))
         }))
     }
@@ -89,10 +94,9 @@ impl App {
 /// A refusal holds for the account that was looked at: if it has changed since, decide again.
 fn answer(id: &str, account: &Account, decided: Result<AccountEvent, Refusal>) -> Answer {
     match decided {
-        Ok(event) => Answer::Done {
-            unit: happened(id, account, &event),
-            reply: serde_json::Value::Null,
-        },
+        Ok(event) => {
+            Answer::Done { unit: happened(id, account, &event), reply: serde_json::Value::Null }
+        }
         Err(refusal) => rejected(refusal, Unit::new().expect(unchanged(id, account))),
     }
 }

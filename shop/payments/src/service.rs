@@ -34,15 +34,20 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
+    // First of all: a store that was put back to an older copy must begin a new life before it
+    // accepts anything.
+    let (store, broker) = (deps.store.clone(), deps.broker.clone());
+    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
     let app = App::new(&deps);
-    let groups = groups(&app, &deps);
+    let (saga, users) = (participant::saga(&app, &deps), participant::users(&app, &deps));
     let routes = rest::routes(app, &deps);
-    let relay = Relay::new(deps.store, deps.broker, deps.clock).run(shutdown.clone());
+    let relay = relay.run(shutdown.clone());
     let edge = shop_edge::serve(listener, routes, Health::new(), shutdown.clone());
-    let parts = Parts::new().with("the relay", relay).with("the edge", edge);
-    groups
-        .into_iter()
-        .fold(parts, |parts, group| parts.with("a group", group.run(shutdown.clone())))
+    Parts::new()
+        .with("the relay", relay)
+        .with("the group payments.saga", saga.run(shutdown.clone()))
+        .with("the group payments.users", users.run(shutdown.clone()))
+        .with("the edge", edge)
         .run(shutdown)
         .await
 }

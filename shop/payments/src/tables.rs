@@ -18,6 +18,14 @@ pub static ACCOUNTS: Table = Table {
     indexes: &[&["owner_id", "created_at"]],
 };
 
+/// One row per user who ever opened an account or has left, by user. Opening and closing both
+/// change it, so that neither can overlook the other.
+pub static OWNERS: Table = Table {
+    name: "owners",
+    columns: &[Column::integer("accounts"), Column::integer("departed")],
+    indexes: &[],
+};
+
 /// One row, `all`: sums over every account, for whoever audits.
 pub static TOTALS: Table = Table {
     name: "totals",
@@ -32,4 +40,4 @@ pub static TOTALS: Table = Table {
 };
 
 /// All of them.
-pub static TABLES: &[&Table] = &[&ACCOUNTS, &TOTALS, &EFFECTS, &IDEMPOTENCY];
+pub static TABLES: &[&Table] = &[&ACCOUNTS, &OWNERS, &TOTALS, &EFFECTS, &IDEMPOTENCY];

@@ -1,1 +1,37 @@
-//! shop-platform
+//! The shop as one program: every service in one process, the command line, the demo and the console.
+//!
+//! ```no_run
+//! use shop_platform::folder::Folder;
+//! use shop_platform::platform::{Options, Platform};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut platform = Platform::start(Options::new(Folder::ephemeral()?)).await?;
+//! platform.ready().await?;
+//! println!("the shop is at {}", platform.url());
+//! platform.run(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The parts
+//!
+//! - [`topology`] the deployment on one page
+//! - [`platform`] the whole shop, started, watched and drained together
+//! - [`folder`] the data folder: private, held by one process
+//! - [`settings`] flags, environment, file, defaults, and which of them won
+//! - [`cli`] the command line, and [`commands`] what it does
+//! - [`console`] the pages for operators
+//! - [`load`] customers that use the shop as anybody would
+
+pub mod cli;
+pub mod commands;
+pub mod console;
+pub mod folder;
+pub mod load;
+pub mod platform;
+pub mod settings;
+pub mod topology;
+
+mod engines;
+mod guard;
+mod operator;

@@ -60,9 +60,11 @@ impl App {
         }
         let decided = ship::decide(command, countries::is_served, self.clock.now());
         Ok(decided.map(|shipment| {
-            let unit = Unit::new()
-                .expect(Expect::row_absent(&SHIPMENTS, &*id))
-                .put(&SHIPMENTS, id, shipment.cells());
+            let unit = Unit::new().expect(Expect::row_absent(&SHIPMENTS, &*id)).put(
+                &SHIPMENTS,
+                id,
+                shipment.cells(),
+            );
             (unit, shipment)
         }))
     }

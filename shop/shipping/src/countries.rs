@@ -21,7 +21,9 @@ mod tests {
     #[test]
     fn the_list_is_sorted_and_nobody_ships_to_antarctica() {
         assert!(SERVED.is_sorted(), "the search relies on it");
-        assert!(SERVED.iter().all(|it| it.len() == 2 && it.bytes().all(|b| b.is_ascii_uppercase())));
+        assert!(
+            SERVED.iter().all(|it| it.len() == 2 && it.bytes().all(|b| b.is_ascii_uppercase()))
+        );
         assert!(!is_served("AQ"));
         assert!(!is_served("us"));
         for country in ["US", "DE", "FR", "GB", "NL", "SE", "JP", "BR", "AU", "ZA"] {

@@ -32,9 +32,7 @@ async fn answer(app: &App, command: &Ship) -> Result<Answer, Failure> {
             let reply = serde_json::to_value(shipment.shipped()).map_err(Failure::terminal)?;
             Answer::Done { unit, reply }
         }
-        Err(refusal) => {
-            Answer::Rejected { unit: Unit::new(), reason: refusal.code().to_owned() }
-        }
+        Err(refusal) => Answer::Rejected { unit: Unit::new(), reason: refusal.code().to_owned() },
     })
 }
 

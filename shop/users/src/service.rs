@@ -28,10 +28,14 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
+    // First of all: a store that was put back to an older copy must begin a new life before it
+    // accepts anything.
+    let (store, broker) = (deps.store.clone(), deps.broker.clone());
+    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
     let app = App::new(&deps);
     let routes = rest::routes(app, &deps);
     Parts::new()
-        .with("the relay", Relay::new(deps.store, deps.broker, deps.clock).run(shutdown.clone()))
+        .with("the relay", relay.run(shutdown.clone()))
         .with("the edge", shop_edge::serve(listener, routes, Health::new(), shutdown.clone()))
         .run(shutdown)
         .await

@@ -17,26 +17,26 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub const TOPIC: &str = "orders.events";
+pub(crate) const TOPIC: &str = "orders.events";
 
 /// Time that moves as tokio's does.
 #[derive(Debug)]
-pub struct PausedClock(Instant);
+pub(crate) struct PausedClock(Instant);
 
 /// Decides what becomes of a message; `None` lets it through.
 type Script = Box<dyn FnMut(&Envelope) -> Option<PublishError> + Send>;
 
 /// A broker in memory that fails as it is told and remembers what it took, in order.
 #[derive(Clone)]
-pub struct Wire {
-    pub inner: MemoryBroker,
+pub(crate) struct Wire {
+    pub(crate) inner: MemoryBroker,
     script: Arc<Mutex<Script>>,
     taken: Arc<Mutex<Vec<Envelope>>>,
 }
 
 /// A relay that runs.
-pub struct Running {
-    pub shutdown: CancellationToken,
+pub(crate) struct Running {
+    pub(crate) shutdown: CancellationToken,
     task: JoinHandle<Result<(), Error>>,
 }
 
@@ -47,34 +47,37 @@ impl Clock for PausedClock {
 }
 
 impl Wire {
-    pub async fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) async fn new(clock: Arc<dyn Clock>) -> Self {
         let inner = MemoryBroker::new(clock);
         inner.declare(&Topology::of([Topic::new(TOPIC)])).await.unwrap();
         Self { inner, script: Arc::new(Mutex::new(Box::new(|_| None))), taken: Arc::default() }
     }
 
-    pub fn script(&self, script: impl FnMut(&Envelope) -> Option<PublishError> + Send + 'static) {
+    pub(crate) fn script(
+        &self,
+        script: impl FnMut(&Envelope) -> Option<PublishError> + Send + 'static,
+    ) {
         *self.script.lock() = Box::new(script);
     }
 
     /// What was taken, as `key:payload`, duplicates included.
-    pub fn taken(&self) -> Vec<String> {
+    pub(crate) fn taken(&self) -> Vec<String> {
         self.taken.lock().iter().map(name).collect()
     }
 
     /// The ids of what was taken.
-    pub fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         self.taken.lock().iter().map(|envelope| envelope.id.to_string()).collect()
     }
 
     /// The same without repeats.
-    pub fn first_occurrences(&self) -> Vec<String> {
+    pub(crate) fn first_occurrences(&self) -> Vec<String> {
         let mut seen = std::collections::HashSet::new();
         self.taken().into_iter().filter(|name| seen.insert(name.clone())).collect()
     }
 
     /// Payloads by key, first occurrences in wire order.
-    pub fn by_key(&self) -> HashMap<String, Vec<u64>> {
+    pub(crate) fn by_key(&self) -> HashMap<String, Vec<u64>> {
         let mut keys: HashMap<String, Vec<u64>> = HashMap::new();
         for name in self.first_occurrences() {
             let (key, number) = name.split_once(':').unwrap();
@@ -84,7 +87,7 @@ impl Wire {
     }
 
     /// Waits until the broker has taken this many different messages.
-    pub async fn until(&self, count: usize) {
+    pub(crate) async fn until(&self, count: usize) {
         until("messages on the wire", || self.first_occurrences().len() >= count).await;
     }
 }
@@ -145,37 +148,37 @@ impl Broker for Wire {
 }
 
 impl Running {
-    pub fn of(relay: Relay) -> Self {
+    pub(crate) fn of(relay: Relay) -> Self {
         let shutdown = CancellationToken::new();
         Self { task: tokio::spawn(relay.run(shutdown.clone())), shutdown }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.task.await.unwrap().unwrap();
     }
 
     /// Ends it in the middle of whatever it does.
-    pub async fn crash(self) {
+    pub(crate) async fn crash(self) {
         self.task.abort();
         let _ = self.task.await;
     }
 }
 
-pub fn clock() -> Arc<PausedClock> {
+pub(crate) fn clock() -> Arc<PausedClock> {
     Arc::new(PausedClock(Instant::now()))
 }
 
-pub fn store(clock: &Arc<PausedClock>) -> Arc<MemoryStore> {
+pub(crate) fn store(clock: &Arc<PausedClock>) -> Arc<MemoryStore> {
     Arc::new(MemoryStore::new("orders", &[], clock.clone(), Rng::from_seed(1)))
 }
 
-pub fn relay(store: &Arc<MemoryStore>, wire: &Wire, clock: &Arc<PausedClock>) -> Relay {
+pub(crate) fn relay(store: &Arc<MemoryStore>, wire: &Wire, clock: &Arc<PausedClock>) -> Relay {
     let options = Options { longest_wait: Duration::from_secs(2), ..Options::default() };
     Relay::new(store.clone(), Arc::new(wire.clone()), clock.clone()).with_options(options)
 }
 
-pub fn message(key: &str, number: u64) -> NewMessage {
+pub(crate) fn message(key: &str, number: u64) -> NewMessage {
     NewMessage {
         topic: TOPIC.into(),
         kind: "orders.noted".into(),
@@ -187,12 +190,12 @@ pub fn message(key: &str, number: u64) -> NewMessage {
     }
 }
 
-pub async fn commit(store: &MemoryStore, key: &str, number: u64) {
+pub(crate) async fn commit(store: &MemoryStore, key: &str, number: u64) {
     store.commit(Unit::new().send(message(key, number))).await.unwrap();
 }
 
 /// Waits for a condition, for at most ten minutes of paused time.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(600);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
@@ -200,10 +203,10 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-pub fn unavailable() -> PublishError {
+pub(crate) fn unavailable() -> PublishError {
     PublishError::Unavailable("no connection".into())
 }
 
-pub fn refused() -> PublishError {
+pub(crate) fn refused() -> PublishError {
     PublishError::Refused("never this one".into())
 }

@@ -1,6 +1,6 @@
 //! What was written and not synced, and what of it a power cut leaves: the safe half of the layer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use switchboard_core::Rng;
 
 /// Disks keep or lose whole sectors.
-const SECTOR: usize = 512;
+const SECTOR: u64 = SECTOR_BYTES as u64;
+const SECTOR_BYTES: usize = 512;
 
 /// The state of the disk, shared by all its open files.
 #[derive(Debug)]
@@ -25,27 +26,27 @@ struct State {
     syncs: u64,
     syncs_until_failure: Option<u64>,
     bytes_left: Option<u64>,
+    accesses_until_crash: Option<u64>,
 }
 
-/// What happened to a file since its last sync.
+/// What the disk really holds of a file where the operating system says something else.
 #[derive(Debug, Default)]
 struct Unsynced {
-    changes: Vec<Change>,
+    /// What stands on the disk in each sector that was written since.
+    sectors: BTreeMap<u64, Sector>,
+    /// How long the file is on the disk, if that is not how long it seems.
+    length: Option<u64>,
     /// The file was made and never synced: it may vanish whole.
     is_new: bool,
-    /// A sync failed: the kernel took the pages for clean, and no later sync will write them.
-    is_doomed: bool,
 }
 
-/// One change, with what it takes to undo it.
 #[derive(Debug)]
-struct Change {
-    at: u64,
-    /// What stood there; shorter than `new` where the file ended. For a truncation, its lost tail.
-    old: Vec<u8>,
-    old_length: u64,
-    /// What was written; empty for a truncation to `at`.
-    new: Vec<u8>,
+struct Sector {
+    /// Shorter than a sector where the file ends.
+    durable: Vec<u8>,
+    /// A sync failed: the kernel took the page for clean, and no later sync will write it unless
+    /// it is written again.
+    is_doomed: bool,
 }
 
 /// Why an access fails.
@@ -68,11 +69,20 @@ impl Disk {
             syncs: 0,
             syncs_until_failure: None,
             bytes_left: None,
+            accesses_until_crash: None,
         }))
     }
 
     pub(super) fn crash(&self) {
         self.0.lock().crashed = true;
+    }
+
+    pub(super) fn crash_after(&self, accesses: u64) {
+        self.0.lock().accesses_until_crash = Some(accesses);
+    }
+
+    pub(super) fn has_crashed(&self) -> bool {
+        self.0.lock().crashed
     }
 
     pub(super) fn fail_sync_after(&self, syncs: u64) {
@@ -110,37 +120,51 @@ impl Disk {
         self.0.lock().files.remove(path);
     }
 
-    /// A write is about to happen: `old` stood there in a file of `old_length` bytes.
+    /// A write of so many bytes is about to happen, in a file of `length` bytes. `old` reads what
+    /// stands there, up to the end of the file.
     pub(super) fn writing(
         &self,
         path: &Path,
         at: u64,
-        old: Vec<u8>,
-        old_length: u64,
-        new: &[u8],
+        bytes: u64,
+        length: u64,
+        old: impl FnOnce(u64, u64) -> Vec<u8>,
     ) -> Result<(), Fault> {
         let mut state = self.0.lock();
+        state.step()?;
+        let grows = (at + bytes).saturating_sub(length);
         if let Some(left) = state.bytes_left {
             // Overwriting needs no room; only a file that grows does.
-            let grows = (at + new.len() as u64).saturating_sub(old_length);
             let Some(rest) = left.checked_sub(grows) else { return Err(Fault::Full) };
             state.bytes_left = Some(rest);
         }
-        let change = Change { at, old, old_length, new: new.to_vec() };
-        state.files.entry(path.to_owned()).or_default().changes.push(change);
+        let file = state.files.entry(path.to_owned()).or_default();
+        if grows > 0 {
+            file.length.get_or_insert(length);
+        }
+        file.remember(at, at + bytes, old);
         Ok(())
     }
 
-    /// A truncation is about to happen, which cuts off `tail`.
-    pub(super) fn truncating(&self, path: &Path, to: u64, tail: Vec<u8>, old_length: u64) {
-        let change = Change { at: to, old: tail, old_length, new: Vec::new() };
-        self.0.lock().files.entry(path.to_owned()).or_default().changes.push(change);
+    /// A truncation is about to happen.
+    pub(super) fn truncating(
+        &self,
+        path: &Path,
+        to: u64,
+        length: u64,
+        old: impl FnOnce(u64, u64) -> Vec<u8>,
+    ) {
+        let mut state = self.0.lock();
+        let file = state.files.entry(path.to_owned()).or_default();
+        file.length.get_or_insert(length);
+        file.remember(to, length, old);
     }
 
-    /// A sync is about to happen. On success the file's changes are safe, unless an earlier sync
-    /// failed on it.
+    /// A sync is about to happen. On success the file is safe, but for what an earlier sync has
+    /// failed to write.
     pub(super) fn syncing(&self, path: &Path) -> Result<(), Fault> {
         let mut state = self.0.lock();
+        state.step()?;
         let fails = match &mut state.syncs_until_failure {
             Some(0) => true,
             Some(left) => {
@@ -151,12 +175,15 @@ impl Disk {
         };
         if fails {
             state.syncs_until_failure = None;
-            state.files.entry(path.to_owned()).or_default().is_doomed = true;
+            if let Some(file) = state.files.get_mut(path) {
+                file.sectors.values_mut().for_each(|sector| sector.is_doomed = true);
+            }
             return Err(Fault::Sync);
         }
         state.syncs += 1;
-        if state.files.get(path).is_some_and(|file| !file.is_doomed) {
-            state.files.remove(path);
+        if let Some(file) = state.files.get_mut(path) {
+            file.sectors.retain(|_, sector| sector.is_doomed);
+            (file.length, file.is_new) = (None, false);
         }
         Ok(())
     }
@@ -176,14 +203,49 @@ impl Disk {
         }
         state.crashed = false;
         state.syncs_until_failure = None;
+        state.accesses_until_crash = None;
         Ok(())
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// Comes one write or sync nearer to the crash, if one is due.
+    fn step(&mut self) -> Result<(), Fault> {
+        match &mut self.accesses_until_crash {
+            Some(0) => {
+                self.crashed = true;
+                Err(Fault::Crashed)
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 }
 
 // === impl Unsynced ===
 
 impl Unsynced {
-    /// Takes everything back, then lets chance keep some sectors of each change.
+    /// Keeps what the disk holds between two places, before it is written over.
+    fn remember(&mut self, from: u64, to: u64, old: impl FnOnce(u64, u64) -> Vec<u8>) {
+        let (first, last) = (from / SECTOR, to.div_ceil(SECTOR));
+        let bytes = old(first * SECTOR, (last - first) * SECTOR);
+        let mut chunks = bytes.chunks(SECTOR_BYTES);
+        for number in first..last {
+            let durable = chunks.next().unwrap_or_default();
+            let sector = self.sectors.entry(number).or_insert_with(|| Sector {
+                durable: durable.to_vec(),
+                is_doomed: false,
+            });
+            sector.is_doomed = false;
+        }
+    }
+
+    /// Lets chance decide which sectors had reached the disk.
     fn settle(self, path: &Path, rng: &mut Rng) -> io::Result<()> {
         if self.is_new && rng.below(2) == 0 {
             return match fs::remove_file(path) {
@@ -192,26 +254,28 @@ impl Unsynced {
             };
         }
         let Ok(file) = File::options().read(true).write(true).open(path) else { return Ok(()) };
-        for change in self.changes.iter().rev() {
-            file.write_all_at(&change.old, change.at)?;
-            file.set_len(change.old_length)?;
-        }
         // Sometimes nothing survives, sometimes nearly everything, sometimes half.
-        let odds = [0, 1, 2, 3, 4][usize::try_from(rng.below(5)).unwrap_or(0)];
-        for change in &self.changes {
-            let keeps = |rng: &mut Rng| rng.below(4) < odds;
-            if change.new.is_empty() {
-                if keeps(rng) {
-                    file.set_len(change.at)?;
-                }
-                continue;
-            }
-            for (number, sector) in change.new.chunks(SECTOR).enumerate() {
-                if keeps(rng) {
-                    file.write_all_at(sector, change.at + (number * SECTOR) as u64)?;
-                }
+        let odds = rng.below(5);
+        let mut longest = 0;
+        let mut lost = Vec::new();
+        for (number, sector) in self.sectors {
+            if !sector.is_doomed && rng.below(4) < odds {
+                longest = (number + 1) * SECTOR;
+            } else {
+                lost.push((number * SECTOR, sector.durable));
             }
         }
-        Ok(())
+        let present = file.metadata()?.len();
+        let length = match self.length {
+            // A sector that has survived behind the end takes the length with it.
+            Some(durable) if longest > durable || rng.below(4) < odds => present,
+            Some(durable) => durable,
+            None => present,
+        };
+        for (at, mut bytes) in lost {
+            bytes.resize(SECTOR_BYTES, 0);
+            file.write_all_at(&bytes, at)?;
+        }
+        file.set_len(length)
     }
 }

@@ -57,6 +57,16 @@ impl FaultyDisk {
         self.disk.crash();
     }
 
+    /// The power is cut after this many more writes and syncs: in the middle of whatever runs then.
+    pub fn crash_after(&self, accesses: u64) {
+        self.disk.crash_after(accesses);
+    }
+
+    /// Whether the power is cut now.
+    pub fn has_crashed(&self) -> bool {
+        self.disk.has_crashed()
+    }
+
     /// Makes the files what the power cut left, and ends the crash. All connections must be closed.
     ///
     /// # Errors

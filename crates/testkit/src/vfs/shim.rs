@@ -203,16 +203,13 @@ unsafe extern "C" fn write(
     n: c_int,
     at: i64,
 ) -> c_int {
-    // SAFETY: see `parts`; SQLite gives `n` bytes at `from`.
-    let (open, new) = unsafe {
-        let length = usize::try_from(n).unwrap_or(0);
-        (parts(file).2, std::slice::from_raw_parts(from.cast::<u8>(), length))
-    };
+    // SAFETY: see `parts`.
+    let (_, _, open) = unsafe { parts(file) };
     let noted = open.disk.alive().and_then(|()| {
         let Some(path) = &open.path else { return Ok(()) };
-        let length = length_of(file);
-        let old = bytes_of(file, at, new.len().min(beyond(length, at)));
-        open.disk.writing(path, at.cast_unsigned(), old, length, new)
+        let (bytes, length) = (u64::try_from(n).unwrap_or(0), length_of(file));
+        let old = |from, bytes| bytes_of(file, from, bytes, length);
+        open.disk.writing(path, at.cast_unsigned(), bytes, length, old)
     });
     match noted {
         Ok(()) => real!(file, xWrite, from, n, at),
@@ -228,8 +225,8 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, to: i64) -> c_int {
     }
     if let Some(path) = &open.path {
         let length = length_of(file);
-        let tail = bytes_of(file, to, beyond(length, to));
-        open.disk.truncating(path, to.cast_unsigned(), tail, length);
+        let old = |from, bytes| bytes_of(file, from, bytes, length);
+        open.disk.truncating(path, to.cast_unsigned(), length, old);
     }
     real!(file, xTruncate, to)
 }
@@ -252,19 +249,15 @@ fn length_of(file: *mut sqlite3_file) -> u64 {
     u64::try_from(length).unwrap_or(0)
 }
 
-/// How many bytes a file of this length has from `at` on.
-fn beyond(length: u64, at: i64) -> usize {
-    usize::try_from(length.saturating_sub(at.cast_unsigned())).unwrap_or(0)
-}
-
-/// What stands in the real file.
-fn bytes_of(file: *mut sqlite3_file, at: i64, length: usize) -> Vec<u8> {
-    let mut bytes = vec![0u8; length];
-    if length > 0 {
-        let n = c_int::try_from(length).unwrap_or(c_int::MAX);
-        real!(file, xRead, bytes.as_mut_ptr().cast(), n, at);
+/// What stands in the real file, as far as it goes.
+fn bytes_of(file: *mut sqlite3_file, at: u64, bytes: u64, length: u64) -> Vec<u8> {
+    let bytes = bytes.min(length.saturating_sub(at));
+    let mut buffer = vec![0u8; usize::try_from(bytes).unwrap_or(0)];
+    if !buffer.is_empty() {
+        let n = c_int::try_from(buffer.len()).unwrap_or(c_int::MAX);
+        real!(file, xRead, buffer.as_mut_ptr().cast(), n, at.cast_signed());
     }
-    bytes
+    buffer
 }
 
 unsafe extern "C" fn file_size(file: *mut sqlite3_file, size: *mut i64) -> c_int {

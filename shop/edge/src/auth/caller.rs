@@ -66,7 +66,7 @@ fn caller(parts: &Parts, auth: &Auth) -> Result<Option<Principal>, Problem> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let principal = token.and_then(|token| auth.verify(token));
-    principal.map(Some).ok_or_else(|| Problem::unauthorized("The token is not valid, or expired."))
+    principal.map(Some).ok_or_else(|| Problem::invalid_token("The token is not valid, or expired."))
 }
 
 impl<S> FromRequestParts<S> for Principal

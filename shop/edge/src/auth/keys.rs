@@ -104,14 +104,21 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, AuthError> {
 }
 
 /// Writes a new file that only its owner may read, through a temporary name, so that a crash
-/// leaves the whole file or none.
+/// leaves the whole file or none; the folder is synced, so that a key which has signed is kept.
 fn write(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, AuthError> {
     let fail = |source| AuthError::File { path: path.to_owned(), source };
     let temporary = path.with_extension("new");
+    // What a crash left there may be readable by others.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(&temporary).map_err(fail)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
     fs::rename(&temporary, path).map_err(fail)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)?;
     Ok(bytes.to_vec())
 }

@@ -28,6 +28,8 @@ const REMEMBERED: usize = 4_096;
 /// Signs and verifies for all services of one data folder.
 pub struct Auth {
     keys: Keys,
+    /// The seal of the operator's token.
+    operator: [u8; 32],
     tokens: Tokens,
     clock: Arc<dyn Clock>,
     verified: Mutex<HashMap<String, (Principal, Timestamp)>>,
@@ -54,7 +56,8 @@ impl Auth {
 
     fn with(keys: Keys, clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
         let tokens = Tokens::new(&keys)?;
-        Ok(Self { keys, tokens, clock, verified: Mutex::default() })
+        let operator = seal(&keys.seal, &[keys.operator_token.as_bytes()]);
+        Ok(Self { keys, operator, tokens, clock, verified: Mutex::default() })
     }
 
     /// A token that says who somebody is, for so long.
@@ -71,8 +74,16 @@ impl Auth {
             return Some(Principal { user_id: "operator".to_owned(), role: Role::Operator });
         }
         let now = self.clock.now();
-        if let Some((principal, expires)) = self.verified.lock().get(token) {
-            return (*expires > now).then(|| principal.clone());
+        {
+            let mut verified = self.verified.lock();
+            match verified.get(token) {
+                Some((principal, expires)) if *expires > now => return Some(principal.clone()),
+                Some(_) => {
+                    verified.remove(token);
+                    return None;
+                }
+                None => {}
+            }
         }
         let (user_id, expires) = self.tokens.verify(token)?;
         if expires <= now {
@@ -91,7 +102,7 @@ impl Auth {
     /// Whether this is the operator's token. Seals are compared, not the tokens themselves, so the
     /// time that it takes says nothing about where they differ.
     pub fn is_operator(&self, token: &str) -> bool {
-        self.seal(&[token.as_bytes()]) == self.seal(&[self.keys.operator_token.as_bytes()])
+        self.seal(&[token.as_bytes()]) == self.operator
     }
 
     /// The operator's token, for programs of the same machine that may read the data folder.
@@ -101,12 +112,16 @@ impl Auth {
 
     /// Seals what is handed to callers and must come back unchanged, such as cursors.
     pub(crate) fn seal(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.keys.seal);
-        parts.iter().for_each(|part| context.update(part));
-        let mut tag = [0; 32];
-        tag.copy_from_slice(context.sign().as_ref());
-        tag
+        seal(&self.keys.seal, parts)
     }
+}
+
+fn seal(key: &hmac::Key, parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(key);
+    parts.iter().for_each(|part| context.update(part));
+    let mut tag = [0; 32];
+    tag.copy_from_slice(context.sign().as_ref());
+    tag
 }
 
 impl std::fmt::Debug for Auth {

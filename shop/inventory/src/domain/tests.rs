@@ -43,7 +43,10 @@ fn all_items_are_set_aside_or_none() {
 fn lines_of_one_product_are_set_aside_together() {
     let decided = reserve::decide(None, &[item("mug", 2), item("mug", 1)], &stock(&[("mug", 5)]));
     let step = decided.unwrap().unwrap();
-    assert_eq!(step.reservation, Reservation { items: vec![item("mug", 3)], state: State::Reserved });
+    assert_eq!(
+        step.reservation,
+        Reservation { items: vec![item("mug", 3)], state: State::Reserved }
+    );
     assert_eq!(step.deltas[0].reserved, 3);
 }
 

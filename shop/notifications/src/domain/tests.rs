@@ -95,8 +95,9 @@ fn reasons_without_words_are_shown_as_they_are() {
 fn an_event_is_read_by_its_kind() {
     fn read(kind: &str, payload: &impl serde::Serialize) -> Option<Happening> {
         let (clock, mut rng) = (ManualClock::default(), Rng::from_seed(1));
-        let envelope = Envelope::new("notifications.email", kind, "notifications", &clock, &mut rng)
-            .with_payload(serde_json::to_vec(payload).unwrap());
+        let envelope =
+            Envelope::new("notifications.email", kind, "notifications", &clock, &mut rng)
+                .with_payload(serde_json::to_vec(payload).unwrap());
         Happening::read(&envelope).unwrap()
     }
     let user = created();

@@ -2,7 +2,6 @@
 
 use shop_contracts::payments::{Charge, Refund, VerifyAccount};
 
-use super::deposit::BALANCE_MAX;
 use super::{Account, AccountEvent, Refusal};
 
 /// Decides whether this account may pay at all; says nothing about the balance.
@@ -19,6 +18,9 @@ pub fn verify(account: &Account, command: &VerifyAccount) -> Result<(), Refusal>
 /// What [`verify`] refuses, or there is not enough money.
 pub fn decide(account: &Account, command: &Charge) -> Result<AccountEvent, Refusal> {
     may_pay(account, &command.user_id, &command.amount.currency)?;
+    if command.amount.amount <= 0 {
+        return Err(Refusal::InvalidAmount);
+    }
     if account.balance < command.amount.amount {
         return Err(Refusal::InsufficientFunds);
     }
@@ -26,10 +28,10 @@ pub fn decide(account: &Account, command: &Charge) -> Result<AccountEvent, Refus
     Ok(AccountEvent::Charged { amount, order_id })
 }
 
-/// Decides whether an order's money can come back.
+/// Decides whether an order's money can come back. No limit holds it up: it was here before.
 ///
 /// # Errors
-/// The account is closed: a person has to find its owner.
+/// The account is closed: a person has to find its owner. Or the command itself is wrong.
 pub fn refund(account: &Account, command: &Refund) -> Result<AccountEvent, Refusal> {
     if !account.exists() {
         return Err(Refusal::UnknownAccount);
@@ -38,9 +40,13 @@ pub fn refund(account: &Account, command: &Refund) -> Result<AccountEvent, Refus
         return Err(Refusal::AccountClosed);
     }
     let (amount, order_id) = (command.amount.amount, command.order_id.clone());
-    if account.balance > BALANCE_MAX - amount {
-        return Err(Refusal::TooMuch);
+    if amount <= 0 {
+        return Err(Refusal::InvalidAmount);
     }
+    if account.currency != command.amount.currency {
+        return Err(Refusal::WrongCurrency);
+    }
+    account.balance.checked_add(amount).ok_or(Refusal::TooMuch)?;
     Ok(AccountEvent::Refunded { amount, order_id })
 }
 
@@ -94,6 +100,8 @@ mod tests {
         check(&account(), &charge("ann", 101, "USD"), Err(Refusal::InsufficientFunds));
         check(&account(), &charge("bob", 1, "USD"), Err(Refusal::NotTheOwner));
         check(&account(), &charge("ann", 1, "EUR"), Err(Refusal::WrongCurrency));
+        check(&account(), &charge("ann", 0, "USD"), Err(Refusal::InvalidAmount));
+        check(&account(), &charge("ann", -5, "USD"), Err(Refusal::InvalidAmount));
         check(&Account::default(), &charge("ann", 1, "USD"), Err(Refusal::UnknownAccount));
         let closed = Account { is_closed: true, ..account() };
         check(&closed, &charge("ann", 1, "USD"), Err(Refusal::AccountClosed));
@@ -107,6 +115,12 @@ mod tests {
             amount: Money::new(5, "USD"),
         };
         assert!(refund(&account(), &command).is_ok());
+        let full = Account { balance: super::super::deposit::BALANCE_MAX, ..account() };
+        assert!(refund(&full, &command).is_ok(), "no limit holds up money that was here before");
+        let euros = Refund { amount: Money::new(5, "EUR"), ..command.clone() };
+        assert_eq!(refund(&account(), &euros), Err(Refusal::WrongCurrency));
+        let nothing = Refund { amount: Money::new(0, "USD"), ..command.clone() };
+        assert_eq!(refund(&account(), &nothing), Err(Refusal::InvalidAmount));
         let closed = Account { is_closed: true, ..account() };
         assert_eq!(refund(&closed, &command), Err(Refusal::AccountClosed));
     }

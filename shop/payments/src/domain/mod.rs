@@ -3,6 +3,7 @@
 pub mod account;
 pub mod charge;
 pub mod deposit;
+pub mod open;
 pub mod withdraw;
 
 pub use account::{Account, AccountEvent};
@@ -25,6 +26,15 @@ pub enum Refusal {
     /// There is not enough money on the account.
     #[error("there is not enough money on the account")]
     InsufficientFunds,
+    /// An amount that is not above zero.
+    #[error("an amount must be above zero")]
+    InvalidAmount,
+    /// The owner has as many accounts as one may have.
+    #[error("there are as many accounts as one may have")]
+    TooManyAccounts,
+    /// The owner has left the shop.
+    #[error("the user has left")]
+    OwnerDeparted,
     /// The balance would be larger than can be counted.
     #[error("the balance would be too large")]
     TooMuch,
@@ -39,6 +49,9 @@ impl Refusal {
             Self::WrongCurrency => "wrong_currency",
             Self::AccountClosed => "account_closed",
             Self::InsufficientFunds => "insufficient_funds",
+            Self::InvalidAmount => "invalid_amount",
+            Self::TooManyAccounts => "too_many_accounts",
+            Self::OwnerDeparted => "owner_departed",
             Self::TooMuch => "too_much",
         }
     }

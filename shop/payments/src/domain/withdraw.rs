@@ -7,6 +7,9 @@ use super::{Account, AccountEvent, Refusal};
 /// # Errors
 /// The account is closed, or holds less.
 pub fn decide(account: &Account, amount: i64) -> Result<AccountEvent, Refusal> {
+    if amount <= 0 {
+        return Err(Refusal::InvalidAmount);
+    }
     if account.is_closed {
         return Err(Refusal::AccountClosed);
     }
@@ -25,5 +28,6 @@ mod tests {
         let account = Account { balance: 5, ..Account::default() };
         assert_eq!(decide(&account, 5), Ok(AccountEvent::Withdrawn { amount: 5 }));
         assert_eq!(decide(&account, 6), Err(Refusal::InsufficientFunds));
+        assert_eq!(decide(&account, -6), Err(Refusal::InvalidAmount));
     }
 }

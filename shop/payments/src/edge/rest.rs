@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRef, Path, Query, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -16,10 +17,13 @@ use shop_edge::{
     Auth, Deps, Idempotent, Input, Page, Principal, Problem, RequestContext, Stored, operator,
 };
 use switchboard_core::{Context, Timestamp};
-use switchboard_store::StoredEvent;
+use switchboard_store::{StoredEvent, Value as Cell};
 
 use crate::app::{App, Error, Moment, Movement, View};
+use crate::domain::Refusal;
 
+/// Events on a page when nobody says how many.
+const EVENTS_LISTED: usize = 1_000;
 /// The largest amount of one movement, in minor units.
 const AMOUNT_MAX: i64 = 1_000_000_000_000;
 
@@ -104,8 +108,9 @@ async fn show(
     State(edge): State<Edge>,
     caller: Principal,
     Path(id): Path<String>,
-    Query(when): Query<When>,
+    when: Result<Query<When>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(when) = when.map_err(|error| Problem::bad_request(error.body_text()))?;
     let view = edge.app.account(&id, when.moment()?).await?;
     caller.owns_or_404(&view.account.owner_id)?;
     Ok(Json(representation(&view)))
@@ -144,71 +149,100 @@ async fn moved(
 ) -> Result<Stored, Problem> {
     let view = edge.app.account(&id, Moment::Now).await?;
     caller.owns_or_404(&view.account.owner_id)?;
+    if caller.user_id != view.account.owner_id {
+        return Err(Problem::forbidden("Only the owner moves money."));
+    }
     let body = input.as_value();
     let amount = input.integer("amount", 1..=AMOUNT_MAX);
     input.finish()?;
-    let answer = |view: &View| movement_made(view, movement, amount);
-    let refused = |refusal| Stored::refused(&Problem::from(Error::from(refusal)));
+    let answer = |moved: Result<&View, Refusal>| match moved {
+        Ok(view) => movement_made(view, movement, amount),
+        Err(refusal) => Stored::refused(&Problem::from(Error::from(refusal))),
+    };
     let Some(key) = key else {
-        let moved = edge.app.move_money(context, &id, movement, amount, None, answer, refused);
-        return Ok(moved.await?);
+        return Ok(edge.app.move_money(context, &id, movement, amount, None, answer).await?);
     };
     let operation = format!("{movement:?} {id}");
     edge.idempotent
         .once(&caller.user_id, &operation, &key, &body, |ticket| async {
             let ticket = Some(ticket);
-            let moved =
-                edge.app.move_money(context, &id, movement, amount, ticket, answer, refused);
-            Ok(moved.await?)
+            Ok(edge.app.move_money(context, &id, movement, amount, ticket, answer).await?)
         })
         .await
 }
 
-/// A movement is the event that it became.
 fn movement_made(view: &View, movement: Movement, amount: i64) -> Stored {
-    let seq = view.account.version;
-    let location = format!("/api/v1/accounts/{}/events/{seq}", view.id);
-    let currency = &view.account.currency;
-    let body = json!({
+    let kind = match movement {
+        Movement::Deposit => "Deposited",
+        Movement::Withdrawal => "Withdrawn",
+    };
+    let location = format!("/api/v1/accounts/{}/events/{}", view.id, view.account.version);
+    Stored::created(location, happening_json(view, kind, Some(amount)))
+}
+
+/// What happened to an account last, as a resource of its own: a movement of money is the event
+/// that it became.
+fn happening_json(view: &View, kind: &str, amount: Option<i64>) -> Value {
+    let (seq, currency) = (view.account.version, &view.account.currency);
+    let account = format!("/api/v1/accounts/{}", view.id);
+    let mut happening = json!({
         "id": format!("{}-{seq}", view.id),
         "account_id": view.id,
-        "type": match movement {
-            Movement::Deposit => "Deposited",
-            Movement::Withdrawal => "Withdrawn",
-        },
+        "type": kind,
         "seq": seq,
-        "amount": Money::new(amount, currency),
         "balance": Money::new(view.account.balance, currency),
         "version": seq,
         "_links": {
-            "self": { "href": location },
-            "account": { "href": format!("/api/v1/accounts/{}", view.id) },
+            "self": { "href": format!("{account}/events/{seq}") },
+            "account": { "href": account },
         },
     });
-    Stored::created(location, body)
+    if let Some(amount) = amount {
+        happening["amount"] = json!(Money::new(amount, currency));
+    }
+    happening
 }
 
 async fn events(
     State(edge): State<Edge>,
     caller: Principal,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+    mut page: Page,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let view = edge.app.account(&id, Moment::Now).await?;
     caller.owns_or_404(&view.account.owner_id)?;
-    let items: Vec<_> = edge.app.events(&id).await?.iter().map(event_json).collect();
-    Ok(Json(json!({ "items": items })))
+    if !query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("limit="))) {
+        page.limit = EVENTS_LISTED;
+    }
+    let filter = format!("events of {id}");
+    let after = match page.after(&edge.auth, &filter)? {
+        Some((Cell::Integer(seq), _)) => seq.unsigned_abs(),
+        _ => 0,
+    };
+    let events = edge.app.events(&id, after, page.limit + 1).await?;
+    let place = |event: &StoredEvent| (Cell::from(event.version.cast_signed()), id.clone());
+    let collection = page.collect(&edge.auth, &filter, events, place);
+    Ok(collection.map(|event| event_json(&event)).into_response())
 }
 
 async fn event(
     State(edge): State<Edge>,
     caller: Principal,
-    Path((id, seq)): Path<(String, u64)>,
+    Path((id, seq)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
     let view = edge.app.account(&id, Moment::Now).await?;
     caller.owns_or_404(&view.account.owner_id)?;
-    let events = edge.app.events(&id).await?;
-    let event = events.iter().find(|event| event.version == seq);
-    event.map(event_json).map(Json).ok_or_else(Problem::not_found)
+    let before = seq.parse::<u64>().ok().and_then(|seq| seq.checked_sub(1));
+    let before = before.ok_or_else(Problem::not_found)?;
+    let events = edge.app.events(&id, before, 1).await?;
+    let event = events.first().ok_or_else(Problem::not_found)?;
+    let then = edge.app.account(&id, Moment::Version(event.version)).await?;
+    let line = event_json(event);
+    let mut happening = happening_json(&then, &event.kind, line["data"]["amount"].as_i64());
+    happening["data"] = line["data"].clone();
+    happening["timestamp"] = line["timestamp"].clone();
+    Ok(Json(happening))
 }
 
 /// The operator's sums: what a run must conserve.

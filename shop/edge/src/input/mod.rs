@@ -1,17 +1,25 @@
 //! Bodies: parsed once, then asked field by field; every mistake is collected, and all are answered together.
 
+mod json;
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, Method};
 use serde_json::{Map, Value};
 
 use crate::{FieldError, Problem};
 
 /// The longest e-mail address (RFC 5321).
 const EMAIL_MAX: usize = 254;
+/// How long a body may take to arrive.
+const BODY_PATIENCE: Duration = Duration::from_secs(20);
+/// Mistakes that are listed, at most.
+const ERRORS_MAX: usize = 100;
 
 /// A JSON object from a caller. Ask for its fields, then [`Input::finish`].
 ///
@@ -31,9 +39,9 @@ impl Input {
     /// Parses a body.
     ///
     /// # Errors
-    /// 400 when it is not JSON, 422 when it is JSON and not an object.
+    /// 400 when it is not JSON or names a field twice, 422 when it is JSON and not an object.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
-        let value: Value = serde_json::from_slice(body)
+        let value = json::parse(body)
             .map_err(|error| Problem::bad_request(format!("The body is not JSON: {error}.")))?;
         match value {
             Value::Object(fields) => Ok(Self::at(fields, "#".to_owned())),
@@ -59,19 +67,37 @@ impl Input {
         self.fields.get(field).is_some_and(|value| !value.is_null())
     }
 
-    /// Remembers a mistake of the caller's own finding.
+    /// Whether the field is there, null or not: what a merge patch asks.
+    pub fn names(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    /// Remembers a mistake of the caller's own finding. The first 100 are kept.
     pub fn wrong(&mut self, field: &str, code: &'static str, detail: impl Into<String>) {
         let pointer = format!("{}/{field}", self.pointer);
-        self.errors.push(FieldError { pointer, code, detail: detail.into() });
+        self.push(FieldError { pointer, code, detail: detail.into() });
+    }
+
+    fn push(&mut self, error: FieldError) {
+        if self.errors.len() < ERRORS_MAX {
+            self.errors.push(error);
+        }
     }
 
     fn take(&mut self, field: &'static str) -> Option<Value> {
         self.asked.insert(field);
-        let value = self.fields.get(field).filter(|value| !value.is_null()).cloned();
-        if value.is_none() {
-            self.wrong(field, "required", "is missing");
+        match self.fields.get(field) {
+            None => self.wrong(field, "required", "is missing"),
+            Some(Value::Null) => self.wrong(field, "required", "must not be null"),
+            Some(value) => return Some(value.clone()),
         }
-        value
+        None
+    }
+
+    /// Takes over what was found wrong inside of a field.
+    fn absorb(&mut self, mut inner: Self) {
+        inner.unknown();
+        inner.errors.into_iter().for_each(|error| self.push(error));
     }
 
     /// A text whose length in characters lies within the bounds, without surrounding space.
@@ -80,8 +106,9 @@ impl Input {
             None => String::new(),
             Some(Value::String(text)) => {
                 let text = text.trim().to_owned();
-                let is_control = text.chars().any(char::is_control);
-                if !length.contains(&text.chars().count()) || is_control {
+                if text.chars().any(char::is_control) {
+                    self.wrong(field, "characters", "must not hold control characters");
+                } else if !length.contains(&text.chars().count()) {
                     let (least, most) = (length.start(), length.end());
                     let detail = format!("must be a text of {least} to {most} characters");
                     self.wrong(field, "length", detail);
@@ -118,11 +145,10 @@ impl Input {
         let before = self.errors.len();
         let text = self.text(field, 3..=EMAIL_MAX);
         let is_address = text.split_once('@').is_some_and(|(local, domain)| {
-            let domain_holds = domain.contains('.')
-                && !domain.starts_with('.')
-                && !domain.ends_with('.')
-                && !domain.contains('@');
-            !local.is_empty() && domain_holds && !text.contains(char::is_whitespace)
+            let labels = || domain.split('.');
+            let domain_holds = labels().count() > 1 && labels().all(|label| !label.is_empty());
+            let odd = |c: char| c.is_whitespace() || c == '@';
+            !local.is_empty() && !local.contains(odd) && !domain.contains(odd) && domain_holds
         });
         if !is_address && self.errors.len() == before {
             self.wrong(field, "email", "must be an e-mail address");
@@ -143,6 +169,18 @@ impl Input {
             None => {
                 self.wrong(field, "type", "must be a whole number");
                 *bounds.start()
+            }
+        }
+    }
+
+    /// Yes or no.
+    pub fn flag(&mut self, field: &'static str) -> bool {
+        match self.take(field) {
+            None => false,
+            Some(Value::Bool(flag)) => flag,
+            Some(_) => {
+                self.wrong(field, "type", "must be true or false");
+                false
             }
         }
     }
@@ -170,8 +208,7 @@ impl Input {
             Some(Value::Object(fields)) => {
                 let mut inner = Self::at(fields, format!("{}/{field}", self.pointer));
                 read(&mut inner);
-                inner.unknown();
-                self.errors.append(&mut inner.errors);
+                self.absorb(inner);
             }
             Some(_) => self.wrong(field, "type", "must be an object"),
         }
@@ -202,13 +239,12 @@ impl Input {
             let pointer = format!("{}/{field}/{index}", self.pointer);
             let Value::Object(fields) = item else {
                 let detail = "must be an object".to_owned();
-                self.errors.push(FieldError { pointer, code: "type", detail });
+                self.push(FieldError { pointer, code: "type", detail });
                 continue;
             };
             let mut inner = Self::at(fields, pointer);
             read_items.push(read(&mut inner));
-            inner.unknown();
-            self.errors.append(&mut inner.errors);
+            self.absorb(inner);
         }
         read_items
     }
@@ -239,13 +275,9 @@ impl<S: Send + Sync> FromRequest<S> for Input {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        const ACCEPTED: [&str; 2] = ["application/json", "application/merge-patch+json"];
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default();
-        if !ACCEPTED.iter().any(|accepted| kind.eq_ignore_ascii_case(accepted)) {
-            return Err(Problem::unsupported_media_type(ACCEPTED[0]));
-        }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+        check_type(request.method(), request.headers())?;
+        let reading = tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, state));
+        let body = reading.await.map_err(|_| Problem::request_timeout())?.map_err(|rejection| {
             if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
                 Problem::too_large(crate::serve::BODY_LIMIT)
             } else {
@@ -254,6 +286,27 @@ impl<S: Send + Sync> FromRequest<S> for Input {
         })?;
         Self::parse(&body)
     }
+}
+
+/// Only JSON is read; a PATCH may say that it is a merge patch (RFC 7396).
+fn check_type(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    const JSON: &str = "application/json";
+    const MERGE_PATCH: &str = "application/merge-patch+json";
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let kind = text(CONTENT_TYPE).and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    let is = |accepted: &str| kind.trim().eq_ignore_ascii_case(accepted);
+    if method == Method::PATCH && !is(JSON) && !is(MERGE_PATCH) {
+        let problem = Problem::unsupported_media_type(MERGE_PATCH);
+        let accepted = format!("{MERGE_PATCH}, {JSON}");
+        return Err(problem.with_header(HeaderName::from_static("accept-patch"), &accepted));
+    }
+    if method != Method::PATCH && !is(JSON) {
+        return Err(Problem::unsupported_media_type(JSON));
+    }
+    if text(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+        return Err(Problem::unsupported_encoding());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -290,5 +343,41 @@ mod tests {
     fn e2_what_is_not_json_is_malformed_and_what_is_not_an_object_is_wrong() {
         assert_eq!(Input::parse(b"{").unwrap_err().status(), 400);
         assert_eq!(Input::parse(b"[]").unwrap_err().status(), 422);
+    }
+
+    #[test]
+    fn null_is_named_and_missing_and_the_two_read_differently() {
+        let mut input = Input::parse(br#"{"name": null}"#).unwrap();
+        assert!(input.names("name") && !input.has("name") && !input.names("email"));
+        input.text("name", 1..=10);
+        input.email("email");
+        let problem = input.finish().unwrap_err();
+        assert_eq!(pointers(&problem), [("#/name", "required"), ("#/email", "required")]);
+        assert_eq!(problem.errors()[0].detail, "must not be null");
+    }
+
+    #[test]
+    fn the_list_of_mistakes_is_bounded() {
+        let fields: Vec<_> = (0..1_000).map(|number| format!("\"f{number}\":1")).collect();
+        let input = Input::parse(format!("{{{}}}", fields.join(",")).as_bytes()).unwrap();
+        assert_eq!(input.finish().unwrap_err().errors().len(), ERRORS_MAX);
+    }
+
+    fn check_email(text: &str, expected: bool) {
+        let mut input = Input::parse(format!("{{\"email\": \"{text}\"}}").as_bytes()).unwrap();
+        input.email("email");
+        assert_eq!(input.finish().is_ok(), expected, "{text}");
+    }
+
+    #[test]
+    fn an_address_has_somebody_at_a_domain() {
+        check_email("ann@example.org", true);
+        check_email("ann+shop@mail.example.org", true);
+        check_email("ann@example", false);
+        check_email("ann@.org", false);
+        check_email("ann@example..org", false);
+        check_email("a@b@example.org", false);
+        check_email("@example.org", false);
+        check_email("an n@example.org", false);
     }
 }

@@ -1,0 +1,136 @@
+//! Moving pages from the write-ahead file to the database, off the writer's path.
+//!
+//! Most of a checkpoint runs beside the writer. A passive checkpoint alone would never catch up
+//! with a busy one, so its short tail takes the writer's turn; after it the file is overwritten
+//! from its beginning, which is cheaper than letting it grow.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex};
+use rusqlite::Connection;
+use switchboard_core::{Name, chain};
+
+use crate::metrics;
+
+/// A write-ahead file of this many times the threshold stops the writer until it is worked off.
+const HARD: usize = 16;
+
+thread_local! {
+    /// Pages in the write-ahead file after the newest commit of this thread.
+    static PAGES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What writer and checkpointer know of each other.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Held while a transaction runs, and while the tail of a checkpoint does.
+    pub(crate) turn: Mutex<()>,
+    signal: Mutex<Signal>,
+    changed: Condvar,
+    threshold: usize,
+}
+
+#[derive(Debug, Default)]
+struct Signal {
+    pages: usize,
+    stop: bool,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(crate) fn new(wal_bytes: u64) -> Arc<Self> {
+        let pages = usize::try_from(wal_bytes / 2 / 4_096).unwrap_or(1_000);
+        Arc::new(Self {
+            turn: Mutex::new(()),
+            signal: Mutex::default(),
+            changed: Condvar::new(),
+            threshold: pages.max(32),
+        })
+    }
+
+    /// Called by the writer after a commit.
+    pub(crate) fn committed(&self) {
+        let pages = PAGES.get();
+        if pages >= self.threshold {
+            let mut signal = self.signal.lock();
+            if signal.pages == 0 {
+                signal.pages = pages;
+                drop(signal);
+                self.changed.notify_one();
+            } else {
+                signal.pages = pages;
+            }
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.signal.lock().stop = true;
+        self.changed.notify_one();
+    }
+
+    fn wait(&self) -> Option<usize> {
+        let mut signal = self.signal.lock();
+        loop {
+            if signal.stop {
+                return None;
+            }
+            match std::mem::take(&mut signal.pages) {
+                0 => self.changed.wait(&mut signal),
+                pages => return Some(pages),
+            }
+        }
+    }
+}
+
+/// Makes the writer's connection count its pages.
+pub(crate) fn count_pages(writer: &Connection) {
+    writer.wal_hook(Some(|_, pages| {
+        PAGES.set(usize::try_from(pages).unwrap_or(0));
+        Ok(())
+    }));
+}
+
+/// Starts the checkpointer with a connection of its own.
+pub(crate) fn spawn(
+    connection: Connection,
+    shared: Arc<Shared>,
+    source: Name,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(format!("{source}-checkpoint")).spawn(move || {
+        while let Some(pages) = shared.wait() {
+            if let Err(error) = checkpoint(&connection, &shared, pages, &source) {
+                // The write-ahead file keeps everything: the next commit asks again.
+                tracing::warn!(store = %source, error = %chain(&error), "checkpoint failed");
+            }
+        }
+    })
+}
+
+fn checkpoint(
+    connection: &Connection,
+    shared: &Shared,
+    pages: usize,
+    source: &Name,
+) -> rusqlite::Result<()> {
+    if pages < HARD * shared.threshold {
+        run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    }
+    let turn = shared.turn.lock();
+    let begun = Instant::now();
+    let busy = run(connection, "PRAGMA wal_checkpoint(RESTART)")?;
+    drop(turn);
+    metrics::checkpointed(source, begun.elapsed());
+    if busy && pages >= HARD * shared.threshold {
+        tracing::warn!(store = %source, pages, "a reader keeps the write-ahead file from being reused");
+    }
+    Ok(())
+}
+
+/// Runs a checkpoint and says whether somebody was in its way.
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+}

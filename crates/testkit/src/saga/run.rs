@@ -1,0 +1,103 @@
+//! One run of a play: everything that takes part lives in tasks, until the run is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use switchboard_relay::Relay;
+use switchboard_saga::{Orchestrator, Phase};
+use switchboard_store::{Journal, Unit};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::stage::{Seams, Stage};
+use super::wire::Wire;
+
+/// The only run of the saga in a play.
+const ID: &str = "trial";
+/// A saga that has come nowhere after this time never will.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// On paused time everything that can happen has happened after this.
+const QUIET: Duration = Duration::from_secs(5);
+
+pub(super) struct Run<S> {
+    seams: Seams,
+    stage: Stage<S>,
+    saga_store: Option<Arc<dyn Journal>>,
+    tasks: JoinSet<()>,
+}
+
+// === impl Run ===
+
+impl<S: Serialize + DeserializeOwned + Send + Sync + 'static> Run<S> {
+    /// Sets the play up and lets everybody take their place.
+    pub(super) async fn of<F: Fn(&Seams) -> Stage<S>>(play: &F) -> Self {
+        let seams = Seams::new();
+        let mut stage = play(&seams);
+        let mut tasks = JoinSet::new();
+        for group in stage.groups.drain(..) {
+            tasks.spawn(async move {
+                let ended = group.run(CancellationToken::new()).await;
+                panic!("a group has ended: {ended:?}");
+            });
+        }
+        let mut saga_store: Option<Arc<dyn Journal>> = None;
+        for store in seams.stores() {
+            // The first store that a play asks for is the saga's own.
+            saga_store.get_or_insert_with(|| store.clone());
+            let relay = Relay::new(store, seams.broker.clone(), seams.clock.clone());
+            tasks.spawn(async move {
+                let ended = relay.run(CancellationToken::new()).await;
+                panic!("a relay has ended: {ended:?}");
+            });
+        }
+        Self { seams, stage, saga_store, tasks }
+    }
+
+    pub(super) fn saga(&self) -> &Orchestrator<S> {
+        &self.stage.saga
+    }
+
+    pub(super) fn wire(&self) -> &Wire {
+        &self.seams.wire
+    }
+
+    pub(super) async fn start(&mut self) {
+        let unit = self.stage.saga.start(ID, &self.stage.input);
+        self.commit(unit).await;
+    }
+
+    /// The operator has what is stuck tried again.
+    pub(super) async fn retry(&mut self) {
+        let unit = self.stage.saga.retry(ID, "the trial").await.expect("it is stuck");
+        self.commit(unit).await;
+    }
+
+    async fn commit(&self, unit: Unit) {
+        let store = self.saga_store.as_ref().expect("a play asks for the saga's store first");
+        store.commit(unit).await.expect("the saga's store takes the unit");
+    }
+
+    /// Waits until the saga has ended or is stuck, and until nothing moves any more.
+    pub(super) async fn must_end(&mut self, expected: Phase, when: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            tokio::time::sleep(QUIET).await;
+            if let Some(Err(ended)) = self.tasks.try_join_next() {
+                std::panic::resume_unwind(ended.into_panic());
+            }
+            let shown = self.stage.saga.load(ID).await.expect("the saga can be read");
+            let phase = shown.expect("the saga has begun").run.state.phase;
+            if phase.is_final() || matches!(phase, Phase::Stuck { .. }) {
+                assert_eq!(phase, expected, "{when}");
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{when}: it never leaves {phase:?}");
+        }
+    }
+
+    pub(super) async fn observed(&self) -> String {
+        (self.stage.observe)().await
+    }
+}

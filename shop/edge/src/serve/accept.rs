@@ -1,0 +1,109 @@
+//! Connections: so many at once, each HTTP/1.1 or HTTP/2 without TLS as its first bytes say, all ended in bounded time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// Connections that are open at once; further ones wait in the system's queue.
+const CONNECTIONS: usize = 2_048;
+/// How long a connection may be idle, or take to send the head of a request.
+pub(super) const IDLE: Duration = Duration::from_secs(60);
+/// Calls that one HTTP/2 connection may have open.
+const STREAMS: u32 = 256;
+/// Bytes of headers that are read, in HTTP/2; HTTP/1.1 has hyper's limit of 100 headers.
+const HEADERS_MAX: u32 = 32 << 10;
+/// How long calls that are running may take to end after shutdown began.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait when the system has no more file descriptors.
+const SHORTAGE: Duration = Duration::from_millis(100);
+
+/// Accepts until shutdown; then idle connections close at once, and calls that are running have
+/// three seconds.
+pub(super) async fn run(listener: TcpListener, routes: Router, shutdown: CancellationToken) {
+    let builder = builder();
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    // Dropped last, it ends whatever is still running.
+    let mut connections = JoinSet::new();
+    loop {
+        let (slot, stream, peer) = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = accept(&listener, &slots) => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    pause_after(&error, &shutdown).await;
+                    continue;
+                }
+            },
+        };
+        // Small answers must not wait for more to send; without it they are only slower.
+        let _only_slower = stream.set_nodelay(true);
+        let service = routes.clone().map_request(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request
+        });
+        let service = TowerToHyperService::new(service);
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            let _slot = slot;
+            if let Err(error) = connection.await {
+                tracing::debug!(error, %peer, "a connection broke");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(PATIENCE, graceful.shutdown()).await.is_err() {
+        tracing::info!(left = connections.len(), "cut connections that did not end");
+    }
+    connections.shutdown().await;
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADERS_MAX);
+    builder
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((slot, stream, peer))
+}
+
+/// A caller that went away again is nothing; a system without file descriptors needs a moment.
+async fn pause_after(error: &io::Error, shutdown: &CancellationToken) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    tracing::warn!(%error, "cannot accept connections now");
+    let _ended_first = tokio::time::timeout(SHORTAGE, shutdown.cancelled()).await;
+}

@@ -1,0 +1,139 @@
+//! Over real sockets: health, both versions of HTTP, and an end in bounded time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::{Request, Version};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use shop_edge::{Health, serve};
+use switchboard_core::BoxError;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::Answer;
+
+struct Server {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    serving: JoinHandle<Result<(), BoxError>>,
+}
+
+impl Server {
+    async fn start(routes: Router, health: Health) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, routes, health, shutdown.clone()));
+        Self { address, shutdown, serving }
+    }
+
+    /// Ends it and tells how long that took.
+    async fn end(self) -> Duration {
+        let begun = Instant::now();
+        self.shutdown.cancel();
+        self.serving.await.unwrap().unwrap();
+        begun.elapsed()
+    }
+}
+
+fn client(http2: bool) -> Client<HttpConnector, Body> {
+    Client::builder(TokioExecutor::new()).http2_only(http2).build_http()
+}
+
+async fn get_from(client: &Client<HttpConnector, Body>, at: SocketAddr, path: &str) -> (Version, Answer) {
+    let request = Request::get(format!("http://{at}{path}")).body(Body::empty()).unwrap();
+    let response = client.request(request).await.unwrap();
+    (response.version(), Answer::of(response.map(Body::new)).await)
+}
+
+#[tokio::test]
+async fn e13_ready_means_every_check_holds() {
+    let holds = Arc::new(AtomicBool::new(false));
+    let asked = holds.clone();
+    let health = Health::new().check("products", move || asked.load(Ordering::SeqCst));
+    let server = Server::start(Router::new(), health).await;
+    let client = client(false);
+    let (_, not_yet) = get_from(&client, server.address, "/readyz").await;
+    assert_eq!((not_yet.status, &not_yet.body["checks"]["products"]), (503, &false.into()));
+    assert_eq!(get_from(&client, server.address, "/livez").await.1.status, 200);
+    holds.store(true, Ordering::SeqCst);
+    let (_, ready) = get_from(&client, server.address, "/readyz").await;
+    assert_eq!((ready.status, &ready.body["status"]), (200, &"ready".into()));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn both_versions_of_http_share_the_port() {
+    let server = Server::start(Router::new(), Health::new()).await;
+    for (http2, version) in [(false, Version::HTTP_11), (true, Version::HTTP_2)] {
+        let (spoken, answer) = get_from(&client(http2), server.address, "/livez").await;
+        assert_eq!((spoken, answer.status), (version, 200));
+        get_from(&client(http2), server.address, "/nowhere").await.1.assert_problem(404, "not-found");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn e13_shutdown_closes_idle_connections_at_once() {
+    let server = Server::start(Router::new(), Health::new()).await;
+    let idle = client(false);
+    get_from(&idle, server.address, "/livez").await;
+    let silent = TcpStream::connect(server.address).await.unwrap();
+    assert!(server.end().await < Duration::from_secs(3));
+    drop((idle, silent));
+}
+
+#[tokio::test]
+async fn e13_a_call_that_runs_is_answered_and_nobody_new_is_served() {
+    let (begun, mut is_begun) = mpsc::channel(1);
+    let (go, wait) = oneshot::channel::<()>();
+    let wait = Arc::new(tokio::sync::Mutex::new(Some(wait)));
+    let slow = get(move || async move {
+        begun.send(()).await.unwrap();
+        let wait = wait.lock().await.take().unwrap();
+        wait.await.unwrap();
+        "done"
+    });
+    let server = Server::start(Router::new().route("/slow", slow), Health::new()).await;
+    let address = server.address;
+    let call = tokio::spawn(async move { get_from(&client(false), address, "/slow").await.1 });
+    is_begun.recv().await.unwrap();
+    let ending = tokio::spawn(server.end());
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    go.send(()).unwrap();
+    assert_eq!(call.await.unwrap().status, 200);
+    ending.await.unwrap();
+}
+
+#[tokio::test]
+async fn e13_a_stream_that_never_ends_is_cut_after_three_seconds() {
+    let endless = get(|| async {
+        let first = futures_util::stream::iter([Ok::<_, std::io::Error>("data: 1\n\n")]);
+        let rest = futures_util::stream::pending();
+        Body::from_stream(futures_util::StreamExt::chain(first, rest))
+    });
+    let server = Server::start(Router::new().route("/events", endless), Health::new()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /events HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"data: 1\n\n\r\n") {
+        assert_ne!(stream.read_buf(&mut seen).await.unwrap(), 0);
+    }
+    // Only now, with everything connected, time is ours.
+    tokio::time::pause();
+    let took = server.end().await;
+    assert!((Duration::from_secs(3)..Duration::from_millis(3_500)).contains(&took), "{took:?}");
+}

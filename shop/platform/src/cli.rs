@@ -1,0 +1,373 @@
+//! The command line: what can be asked, with examples. What is then done is in [`commands`](crate::commands).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use switchboard_core::BoxError;
+
+use crate::commands;
+use crate::settings::{Flags, Settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  switchboard up                          every service, gateway and console in one process
+  switchboard demo                        in a second terminal: customers, orders, and the sums
+  switchboard sagas list --state stuck    orders that wait for you
+  switchboard dead list                   keys that are parked behind a failed message
+  switchboard dead replay payments.commands 0191…
+  switchboard log inspect                 the log's files, every record's sum verified
+  switchboard doctor                      looks at everything that could be wrong
+  switchboard --print-config              settings, and who set each";
+
+/// A shop of separate services that talk through an embedded, durable broker.
+#[derive(Debug, Parser)]
+#[command(name = "switchboard", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    /// Print all settings and who set each, and do nothing else
+    #[arg(long, global = true)]
+    print_config: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole shop in this process, until Ctrl-C
+    Up(Up),
+    /// Let customers order, some orders made to fail, and do the sums at the end
+    Demo(Demo),
+    /// Orders on their way: list, show, retry, resolve, draw
+    Sagas {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(subcommand)]
+        action: Sagas,
+    },
+    /// Keys that are parked behind a failed message: list, show, replay, skip
+    Dead {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(subcommand)]
+        action: Dead,
+    },
+    /// Look into the log: its files, verified and never changed, or its records
+    Log {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(subcommand)]
+        action: Log,
+    },
+    /// Look at everything that could be wrong, and say what to do
+    Doctor {
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Load for `cargo xtask storm`
+    #[command(hide = true)]
+    StormLoad(StormLoad),
+    /// Figures for `cargo xtask bench`
+    #[command(hide = true)]
+    Bench {
+        /// Seconds at each number of customers.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+}
+
+/// `up`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchboard up
+  switchboard up --listen 127.0.0.1:0 --ephemeral    a free port, and nothing is kept
+  switchboard up --data ./shop --fresh --yes         empty the folder first, without asking")]
+pub struct Up {
+    /// Where the public port listens; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<SocketAddr>,
+    /// Delete all data first; asks, unless --yes
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Use a temporary folder, deleted at the end
+    #[arg(long, conflicts_with_all = ["fresh", "data"])]
+    pub(crate) ephemeral: bool,
+    /// Answer yes to what is asked
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Allow an address that other machines can reach; there is no encryption
+    #[arg(long)]
+    public: bool,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchboard demo
+  switchboard demo --orders 200 --customers 20 --seed 7
+  switchboard demo | cat        plain lines instead of a live table")]
+pub struct Demo {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Orders in all
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) orders: u32,
+    /// Customers that order at the same time
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) customers: u32,
+    /// One in so many orders is meant to fail; 0 lets all go well
+    #[arg(long, default_value_t = 4)]
+    pub(crate) failing: u64,
+    /// Repeats the same wishes
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// The sums as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a running platform is reached.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Remote {
+    /// The platform [default: the one that runs on the data folder]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The file with the operator's token [default: operator-token in the data folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// `sagas …`.
+#[derive(Debug, Subcommand)]
+pub enum Sagas {
+    /// Sagas, newest first
+    List {
+        /// Only these: doing, undoing, stuck, completed, undone
+        #[arg(long)]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+        limit: u32,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One saga: its steps, what each answered, its history
+    Show {
+        /// The order
+        id: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try the undo that failed again
+    Retry {
+        /// The order
+        id: String,
+    },
+    /// Declare by hand that the undo that failed is done
+    Resolve {
+        /// The order
+        id: String,
+        /// Why, for the audit trail
+        #[arg(long)]
+        reason: String,
+    },
+    /// The saga as a diagram: its definition in Mermaid's language, one order as SVG
+    Diagram {
+        /// One order, with what has happened; the definition if absent
+        id: Option<String>,
+        /// The definition as SVG
+        #[arg(long)]
+        svg: bool,
+    },
+}
+
+/// `dead …`.
+#[derive(Debug, Subcommand)]
+pub enum Dead {
+    /// Blocked keys of all services, longest blocked first
+    List {
+        /// Only this service
+        #[arg(long)]
+        service: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One key: the failed message, its failures, and what waits behind it
+    Show {
+        /// The group
+        group: String,
+        /// The key
+        key: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a key be tried again, in order
+    Replay {
+        /// The group
+        #[arg(required_unless_present = "all")]
+        group: Option<String>,
+        /// The key
+        #[arg(required_unless_present = "all")]
+        key: Option<String>,
+        /// Every parked key
+        #[arg(long, conflicts_with_all = ["group", "key"])]
+        all: bool,
+        /// Say what would be replayed, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Drop the failed message for good and let the key go on
+    Skip {
+        /// The group
+        group: String,
+        /// The key
+        key: String,
+        /// Why, for the audit trail
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// `log …`.
+#[derive(Debug, Subcommand)]
+pub enum Log {
+    /// The segments of the log, each record's sum verified; reads files only, and changes nothing
+    Inspect {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Records of a topic, asked of the running platform
+    Read {
+        /// The topic
+        topic: String,
+        /// Its partition
+        #[arg(long, default_value_t = 0)]
+        partition: u32,
+        /// After this position
+        #[arg(long, default_value_t = 0)]
+        after: u64,
+        /// At most so many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
+        limit: u32,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `storm-load`.
+#[derive(Debug, Args)]
+pub struct StormLoad {
+    /// The platform.
+    #[arg(long)]
+    pub(crate) url: String,
+    /// Repeats the same wishes.
+    #[arg(long)]
+    pub(crate) seed: u64,
+    /// Ends by itself after so many seconds.
+    #[arg(long)]
+    pub(crate) seconds: u64,
+    /// Customers.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) customers: usize,
+}
+
+// === impl Cli ===
+
+impl Cli {
+    /// Runs the command and answers how the process ends.
+    ///
+    /// # Errors
+    /// What went wrong, with what to do about it.
+    pub fn run(self) -> Result<ExitCode, BoxError> {
+        let mut flags = self.flags;
+        match &self.command {
+            Some(Command::Up(up)) => {
+                flags.listen = up.listen;
+                flags.public = up.public.then_some(true);
+            }
+            Some(
+                Command::Sagas { remote, .. }
+                | Command::Dead { remote, .. }
+                | Command::Log { remote, .. }
+                | Command::Doctor { remote }
+                | Command::Demo(Demo { remote, .. }),
+            ) => {
+                flags.url.clone_from(&remote.url);
+                flags.token_file.clone_from(&remote.token_file);
+            }
+            _ => {}
+        }
+        let settings = Settings::resolve(&flags)?;
+        if self.print_config {
+            return commands::config::print(&settings);
+        }
+        switchboard_telemetry::traces(settings.traces.value.into());
+        match self.command {
+            None => Err("name a command; `switchboard --help` shows them".into()),
+            Some(Command::Up(up)) => commands::up::run(&settings, &up),
+            Some(Command::Demo(demo)) => commands::demo::run(&settings, &demo),
+            Some(Command::Sagas { action, .. }) => commands::sagas::run(&settings, action),
+            Some(Command::Dead { action, .. }) => commands::dead::run(&settings, action),
+            Some(Command::Log { action, .. }) => commands::log::run(&settings, &action),
+            Some(Command::Doctor { .. }) => commands::doctor::run(&settings),
+            Some(Command::StormLoad(load)) => commands::proofs::storm(&load),
+            Some(Command::Bench { seconds }) => commands::proofs::bench(seconds),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_contract_parses() {
+        for line in [
+            "up --listen 127.0.0.1:0 --data x",
+            "up --ephemeral",
+            "up --fresh --yes",
+            "demo --url http://127.0.0.1:1 --orders 3 --customers 2",
+            "sagas list --json",
+            "sagas show 1",
+            "sagas retry 1",
+            "sagas resolve 1 --reason refunded-by-hand",
+            "sagas diagram --svg",
+            "dead list --token-file t",
+            "dead show g k",
+            "dead replay g k",
+            "dead replay --all --dry-run",
+            "dead skip g k --reason why",
+            "log inspect --data x",
+            "log read orders.events --partition 3 --after 7",
+            "doctor",
+            "--print-config",
+            "storm-load --url http://x --data d --seed 1 --seconds 2",
+            "bench",
+        ] {
+            let words = std::iter::once("switchboard").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+        for line in ["up --ephemeral --fresh", "dead replay", "sagas resolve 1", "demo --orders 0"] {
+            let words = std::iter::once("switchboard").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

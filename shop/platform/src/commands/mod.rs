@@ -1,0 +1,30 @@
+//! What each command does. They talk to a running platform over its public port, as the operator, and say what to do when they cannot.
+//!
+//! - [`up`] the whole shop
+//! - [`demo`] customers, orders, and the sums
+//! - [`sagas`], [`dead`] what operators do
+//! - [`log`] the log's files, and its records
+//! - [`doctor`] everything that could be wrong
+//! - [`config`] settings and who set them
+//! - [`proofs`] load and figures for the project's own tool
+//! - [`remote`] calling a running platform
+//! - [`show`] tables for people, JSON for programs
+
+pub mod config;
+pub mod dead;
+pub mod demo;
+pub mod doctor;
+pub mod log;
+pub mod proofs;
+pub mod remote;
+pub mod sagas;
+pub mod show;
+pub mod up;
+
+use switchboard_core::BoxError;
+use tokio::runtime::{Builder, Runtime};
+
+/// A runtime for a command that mostly waits.
+fn runtime() -> Result<Runtime, BoxError> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}

@@ -1,0 +1,338 @@
+//! The whole shop in one process: engines, services, gateway and console, started, watched and drained together.
+//!
+//! Each service still has its own store, its own listener and its own groups, and reaches the others only through the broker.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use shop_edge::{Auth, AuthError, Deps, Parts};
+use shop_gateway::{Gateway, Route};
+use switchboard_core::{BoxError, Clock, Rng, SystemClock};
+use switchboard_message_log::LogBroker;
+use switchboard_telemetry::Metrics;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::engines::{self, Engines};
+use crate::folder::{Folder, FolderError};
+use crate::load::client::{Call, Client};
+use crate::topology::{self, Service};
+use crate::{console, guard, operator};
+
+/// Calls that are running when the shop is asked to end have so long.
+const DOORS: Duration = Duration::from_millis(1_500);
+/// Then services and groups have so long; together less than the five seconds that are promised.
+const PARTS: Duration = Duration::from_millis(2_800);
+/// The broker writes what it keeps beside the records; a start recovers what it had no time for.
+const CLOSING: Duration = Duration::from_millis(400);
+/// How long a start may take before it is given up: a log of many gigabytes is read by then.
+const START: Duration = Duration::from_secs(120);
+
+/// What a platform is started with.
+#[derive(Debug)]
+pub struct Options {
+    /// Where the data is.
+    pub folder: Folder,
+    /// Where the public port listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether an address beyond this machine is allowed.
+    pub public: bool,
+}
+
+/// A running shop. Call [`Platform::run`] to keep it, and to end it in an orderly way.
+#[derive(Debug)]
+pub struct Platform {
+    address: SocketAddr,
+    auth: Arc<Auth>,
+    /// No new calls.
+    doors: CancellationToken,
+    /// Everything ends.
+    end: CancellationToken,
+    gateway: JoinHandle<Result<(), BoxError>>,
+    parts: JoinHandle<Result<(), BoxError>>,
+    broker: LogBroker,
+    /// Last, so that the lock is given back when everything else is gone.
+    folder: Folder,
+}
+
+/// The shop cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The public port.
+    #[error("cannot listen on {address}: if another program has the port, choose another with --listen HOST:PORT")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The address is not of this machine alone.
+    #[error(
+        "{0} can be reached from other machines, without encryption: listen on 127.0.0.1, or say \
+         --public if a proxy with TLS stands in front"
+    )]
+    NotLoopback(SocketAddr),
+    /// A store.
+    #[error("the store of the {name} service cannot be opened")]
+    Store {
+        /// The service.
+        name: &'static str,
+        /// Why, and what to do.
+        #[source]
+        source: Box<switchboard_store_sqlite::OpenError>,
+    },
+    /// The broker.
+    #[error("the embedded broker cannot be opened")]
+    Broker(#[source] BoxError),
+    /// The keys.
+    #[error("the keys in the data folder cannot be used")]
+    Auth(#[from] AuthError),
+    /// A service, or a task of it.
+    #[error("a part of the shop failed, and so the shop has ended; what was accepted is stored")]
+    Failed(#[source] BoxError),
+    /// It did not become ready.
+    #[error("not ready within {} s: {missing}", START.as_secs())]
+    NotReady {
+        /// What the services said last.
+        missing: String,
+    },
+    /// Something did not end in time.
+    #[error("the shop did not end within 5 s and was cut off; what was accepted is stored")]
+    Cut,
+}
+
+// === impl Options ===
+
+impl Options {
+    /// On this folder, on any free port of this machine.
+    pub fn new(folder: Folder) -> Self {
+        Self { folder, listen: SocketAddr::from(([127, 0, 0, 1], 0)), public: false }
+    }
+
+    /// The same on another address.
+    #[must_use]
+    pub fn with_listen(mut self, listen: SocketAddr) -> Self {
+        self.listen = listen;
+        self
+    }
+
+    /// The same, and whether an address beyond this machine is allowed.
+    #[must_use]
+    pub fn with_public(mut self, public: bool) -> Self {
+        self.public = public;
+        self
+    }
+}
+
+// === impl Platform ===
+
+impl Platform {
+    /// Opens the engines and starts all services. Returns when the port is open, which is before
+    /// orders can be taken: see [`Platform::ready`].
+    ///
+    /// # Errors
+    /// [`StartError`], whose text says what to do. Nothing runs then.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let Options { folder, listen, public } = options;
+        if !listen.ip().is_loopback() && !public {
+            return Err(StartError::NotLoopback(listen));
+        }
+        // First of all the port: a second start must not open what the first one uses.
+        let door = bind(listen).await?;
+        let address = door.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let mut rng = Rng::from_entropy();
+        let metrics = metrics();
+        let services = topology::services();
+        let engines = engines::open(folder.path(), &services, &clock, &mut rng).await?;
+        let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
+        let (doors, end) = (CancellationToken::new(), CancellationToken::new());
+
+        let mut routes = Vec::new();
+        let mut parts = Parts::new();
+        let mut watched = Vec::new();
+        for (service, store) in services.iter().zip(&engines.stores) {
+            let deps = Deps {
+                store: store.clone(),
+                broker: Arc::new(engines.broker.clone()),
+                clock: clock.clone(),
+                rng: rng.fork(),
+                auth: auth.clone(),
+            };
+            let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+            let at = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+            routes.extend(service.paths.iter().map(|path| Route::new(path, service.name, at)));
+            watched.push(watch(service, &deps));
+            parts = parts.with(service.name, (service.run)(listener, deps, end.clone()));
+        }
+        let client = Client::new(format!("http://{}", local(address)));
+        let shop = console::Shop {
+            services: watched,
+            broker: Arc::new(engines.broker.clone()),
+            auth: auth.clone(),
+            clock,
+            client,
+            end: doors.clone(),
+        };
+        let gateway = gateway(routes, metrics, &engines, &shop);
+        let router = guard::metrics(gateway.router(), auth.clone(), address.ip().is_loopback());
+        let gateway = tokio::spawn(shop_edge::serve::serve_bare(door, router, doors.clone()));
+        let parts = tokio::spawn(parts.run(end.clone()));
+        folder.announce(&format!("http://{}", local(address)))?;
+        let broker = engines.broker;
+        Ok(Self { address, auth, doors, end, gateway, parts, broker, folder })
+    }
+
+    /// Where the public port is, for callers on this machine: `http://127.0.0.1:8080`.
+    pub fn url(&self) -> String {
+        format!("http://{}", local(self.address))
+    }
+
+    /// Where the data is.
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The file with the operator's token.
+    pub fn token_file(&self) -> PathBuf {
+        self.folder.operator_token()
+    }
+
+    /// The operator's token.
+    pub fn operator_token(&self) -> &str {
+        self.auth.operator_token()
+    }
+
+    /// Waits until orders can be taken: until `/readyz` is 200.
+    ///
+    /// # Errors
+    /// [`StartError::Failed`] when a part has failed, [`StartError::NotReady`] after two minutes.
+    pub async fn ready(&mut self) -> Result<(), StartError> {
+        let client = Client::new(self.url());
+        let mut missing = String::new();
+        let waiting = async {
+            loop {
+                match client.call(http::Method::GET, "/readyz", &Call::default()).await {
+                    Ok(answer) if answer.status.is_success() => return,
+                    Ok(answer) => missing = answer.body["services"].to_string(),
+                    Err(error) => missing = error.to_string(),
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let outcome = tokio::select! {
+            () = waiting => return Ok(()),
+            ended = &mut self.parts => StartError::of(ended),
+            () = tokio::time::sleep(START) => StartError::NotReady { missing },
+        };
+        self.doors.cancel();
+        self.end.cancel();
+        Err(outcome)
+    }
+
+    /// Keeps the shop until `stop`, or until a part of it fails; then takes no more calls, lets
+    /// the running ones end, drains the groups, and returns within five seconds.
+    ///
+    /// # Errors
+    /// [`StartError::Failed`] when a part failed, [`StartError::Cut`] when draining took too long.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let failed = tokio::select! {
+            () = stop => None,
+            ended = &mut self.parts => Some(StartError::of(ended)),
+            ended = &mut self.gateway => Some(StartError::of(ended)),
+        };
+        self.doors.cancel();
+        if !self.gateway.is_finished() {
+            let _calls_were_cut = tokio::time::timeout(DOORS, &mut self.gateway).await;
+        }
+        self.end.cancel();
+        let ended = match failed {
+            Some(failed) => {
+                if !self.parts.is_finished() {
+                    let _cut = tokio::time::timeout(PARTS, &mut self.parts).await;
+                }
+                Err(failed)
+            }
+            None => match tokio::time::timeout(PARTS, &mut self.parts).await {
+                Ok(Ok(Ok(()))) => Ok(()),
+                Ok(ended) => Err(StartError::of(ended)),
+                Err(_) => Err(StartError::Cut),
+            },
+        };
+        let _recovered_at_the_next_start = tokio::time::timeout(CLOSING, self.broker.close()).await;
+        ended
+    }
+}
+
+fn gateway(
+    routes: Vec<Route>,
+    metrics: Option<Metrics>,
+    engines: &Engines,
+    shop: &console::Shop,
+) -> Gateway {
+    let gateway = Gateway::new(routes)
+        .with_routes(console::routes(shop.clone()))
+        .with_routes(operator::routes(engines.broker.clone(), shop));
+    match metrics {
+        Some(metrics) => gateway.with_metrics(move || metrics.render()),
+        None => gateway,
+    }
+}
+
+fn watch(service: &Service, deps: &Deps) -> console::Watched {
+    console::Watched {
+        name: service.name,
+        about: service.about,
+        publishes: service.publishes,
+        owns: (service.topics)().into_iter().map(|topic| topic.name).collect(),
+        groups: (service.groups)(deps),
+        paths: service.paths,
+        store: deps.store.clone(),
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// How this machine reaches an address that may mean "all of mine".
+fn local(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    match address {
+        SocketAddr::V4(_) => SocketAddr::from(([127, 0, 0, 1], address.port())),
+        SocketAddr::V6(_) => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
+    }
+}
+
+/// The metrics of this process, which several platforms of one test share; `None` when somebody
+/// else installed a recorder first.
+fn metrics() -> Option<Metrics> {
+    static METRICS: OnceLock<Option<Metrics>> = OnceLock::new();
+    METRICS.get_or_init(|| switchboard_telemetry::metrics().ok()).clone()
+}
+
+// === impl StartError ===
+
+impl StartError {
+    pub(crate) fn crashed(error: tokio::task::JoinError) -> Self {
+        Self::Failed(error.into())
+    }
+
+    fn of(ended: Result<Result<(), BoxError>, tokio::task::JoinError>) -> Self {
+        match ended {
+            Ok(Ok(())) => Self::Failed("it ended without being asked to".into()),
+            Ok(Err(source)) => Self::Failed(source),
+            Err(crash) => Self::crashed(crash),
+        }
+    }
+}

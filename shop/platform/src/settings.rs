@@ -1,0 +1,342 @@
+//! Settings and where each came from: flags > `SWITCHBOARD_*` environment > `switchboard.toml` > defaults.
+//!
+//! Resolving is a pure function of its four sources, so `--print-config` shows exactly what a command would use.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// The file that is read when no other is named, in the working folder.
+pub const FILE: &str = "switchboard.toml";
+
+/// Everything that can be set, with where it was set.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings {
+    /// Where the public port listens. Default `127.0.0.1:8080`; port 0 takes a free one.
+    pub listen: Setting<SocketAddr>,
+    /// The data folder. Default `switchboard` in the user's data directory.
+    pub data: Setting<PathBuf>,
+    /// Whether an address beyond this machine may be listened on. Default no.
+    pub public: Setting<bool>,
+    /// How traces look on stderr: `text` or `json`. Default `text`.
+    pub traces: Setting<Traces>,
+    /// The running platform, as operator commands reach it. Default: what the platform wrote into
+    /// its data folder when it started.
+    pub url: Setting<Option<String>>,
+    /// The file with the operator's token. Default `operator-token` in the data folder.
+    pub token_file: Setting<PathBuf>,
+}
+
+/// A value and who set it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting<T> {
+    /// What is used.
+    pub value: T,
+    /// Who won.
+    pub from: Origin,
+}
+
+/// Who set a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The command line.
+    Flag,
+    /// This variable.
+    Environment(String),
+    /// This file.
+    File(PathBuf),
+    /// Nobody.
+    Default,
+}
+
+/// How traces look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Traces {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What the command line says about settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Flags {
+    /// The data folder [default: `switchboard` in the user's data directory]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Settings are read from this file [default: ./switchboard.toml if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How traces look on stderr
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_short_help = true)]
+    pub traces: Option<Traces>,
+    /// Set by `up`.
+    #[arg(skip)]
+    pub listen: Option<SocketAddr>,
+    /// Set by `up`.
+    #[arg(skip)]
+    pub public: Option<bool>,
+    /// Set by commands that call a running platform.
+    #[arg(skip)]
+    pub url: Option<String>,
+    /// Set by commands that call a running platform as the operator.
+    #[arg(skip)]
+    pub token_file: Option<PathBuf>,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// The text is not such a value.
+    #[error("{origin}: `{text}` is not a value for `{name}`: {expected}")]
+    Value {
+        /// The setting.
+        name: &'static str,
+        /// Who set it.
+        origin: Origin,
+        /// What was set.
+        text: String,
+        /// What could have been set.
+        expected: &'static str,
+    },
+    /// The file has a name that nobody knows.
+    #[error("{file} sets `{name}`, which is not a setting; there are: {known}")]
+    Unknown {
+        /// The file.
+        file: PathBuf,
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// The file cannot be read.
+    #[error("{file} cannot be read")]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{file} is not TOML")]
+    NotToml {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// No folder was named and there is no home to put one into.
+    #[error("there is no home directory for the data: name a folder with --data DIR")]
+    NoHome,
+}
+
+const NAMES: [&str; 6] = ["listen", "data", "public", "traces", "url", "token_file"];
+
+/// What a setting can be looked up in.
+struct Sources<'a> {
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    file: Option<(PathBuf, toml::Table)>,
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// What the command line, this process's environment and the file come to.
+    ///
+    /// # Errors
+    /// [`Invalid`], naming who set what cannot be used.
+    pub fn resolve(flags: &Flags) -> Result<Self, Invalid> {
+        Self::resolve_in(flags, &|name| std::env::var(name).ok())
+    }
+
+    /// The same in another environment.
+    ///
+    /// # Errors
+    /// As [`Settings::resolve`].
+    pub fn resolve_in(
+        flags: &Flags,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Invalid> {
+        let named = flags.config.clone().or_else(|| environment("SWITCHBOARD_CONFIG").map(Into::into));
+        let sources = Sources { environment, file: read(named)? };
+        let data = sources.find("data", flags.data.clone(), "a folder", |text| Some(text.into()))?;
+        let data = match data {
+            Some(data) => data,
+            None => Setting { value: default_data(environment)?, from: Origin::Default },
+        };
+        let listen = sources.find("listen", flags.listen, "use HOST:PORT", |it| it.parse().ok())?;
+        let public = sources.find("public", flags.public, "true or false", |it| it.parse().ok())?;
+        let traces = sources.find("traces", flags.traces, "text or json", Traces::parse)?;
+        let url = sources.find("url", flags.url.clone(), "http://HOST:PORT", parse_url)?;
+        let token = flags.token_file.clone();
+        let token = sources.find("token_file", token, "a file", |text| Some(text.into()))?;
+        let token = token.unwrap_or_else(|| Setting {
+            value: data.value.join("operator-token"),
+            from: Origin::Default,
+        });
+        Ok(Self {
+            listen: listen.unwrap_or_else(|| Setting {
+                value: SocketAddr::from(([127, 0, 0, 1], 8080)),
+                from: Origin::Default,
+            }),
+            data: data.absolute(),
+            public: public.unwrap_or(Setting { value: false, from: Origin::Default }),
+            traces: traces.unwrap_or(Setting { value: Traces::Text, from: Origin::Default }),
+            url: url.map_or(Setting { value: None, from: Origin::Default }, Setting::some),
+            token_file: token.absolute(),
+        })
+    }
+
+    /// One row per setting: name, value, and who set it.
+    pub fn rows(&self) -> Vec<[String; 3]> {
+        let row = |name: &str, value: String, from: &Origin| {
+            [name.to_owned(), value, from.to_string()]
+        };
+        let url = self.url.value.clone().unwrap_or_else(|| "(the one in the data folder)".to_owned());
+        vec![
+            row("listen", self.listen.value.to_string(), &self.listen.from),
+            row("data", self.data.value.display().to_string(), &self.data.from),
+            row("public", self.public.value.to_string(), &self.public.from),
+            row("traces", self.traces.value.as_str().to_owned(), &self.traces.from),
+            row("url", url, &self.url.from),
+            row("token_file", self.token_file.value.display().to_string(), &self.token_file.from),
+        ]
+    }
+}
+
+fn read(named: Option<PathBuf>) -> Result<Option<(PathBuf, toml::Table)>, Invalid> {
+    let is_named = named.is_some();
+    let file = named.unwrap_or_else(|| PathBuf::from(FILE));
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => return Ok(None),
+        Err(source) => return Err(Invalid::Unreadable { file, source }),
+    };
+    let table: toml::Table = toml::from_str(&text)
+        .map_err(|source| Invalid::NotToml { file: file.clone(), source: Box::new(source) })?;
+    if let Some(name) = table.keys().find(|name| !NAMES.contains(&name.as_str())) {
+        let (name, known) = (name.clone(), NAMES.join(", "));
+        return Err(Invalid::Unknown { file, name, known });
+    }
+    Ok(Some((file, table)))
+}
+
+/// `$XDG_DATA_HOME/switchboard`, or `~/.local/share/switchboard`.
+fn default_data(environment: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf, Invalid> {
+    // The XDG specification asks to ignore a relative path.
+    let folder = environment("XDG_DATA_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
+    let home = || {
+        let home = environment("HOME").filter(|home| !home.is_empty())?;
+        Some(Path::new(&home).join(".local/share"))
+    };
+    Ok(folder.or_else(home).ok_or(Invalid::NoHome)?.join("switchboard"))
+}
+
+fn parse_url(text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    let uri: http::Uri = text.parse().ok()?;
+    (uri.scheme_str() == Some("http") && uri.authority().is_some()).then(|| text.to_owned())
+}
+
+// === impl Sources ===
+
+impl Sources<'_> {
+    fn find<T>(
+        &self,
+        name: &'static str,
+        flag: Option<T>,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<Setting<T>>, Invalid> {
+        if let Some(value) = flag {
+            return Ok(Some(Setting { value, from: Origin::Flag }));
+        }
+        let variable = format!("SWITCHBOARD_{}", name.to_uppercase());
+        let (text, from) = if let Some(text) = (self.environment)(&variable) {
+            (text, Origin::Environment(variable))
+        } else if let Some((file, value)) =
+            self.file.as_ref().and_then(|(file, table)| Some((file, table.get(name)?)))
+        {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (text, Origin::File(file.clone()))
+        } else {
+            return Ok(None);
+        };
+        match parse(&text) {
+            Some(value) => Ok(Some(Setting { value, from })),
+            None => Err(Invalid::Value { name, origin: from, text, expected }),
+        }
+    }
+}
+
+// === impl Setting ===
+
+impl<T> Setting<T> {
+    fn some(self) -> Setting<Option<T>> {
+        Setting { value: Some(self.value), from: self.from }
+    }
+}
+
+impl Setting<PathBuf> {
+    /// The same path, wherever the program is run from: it is printed for people to copy.
+    fn absolute(self) -> Self {
+        Self { value: std::path::absolute(&self.value).unwrap_or(self.value), from: self.from }
+    }
+}
+
+// === impl Traces ===
+
+impl Traces {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl From<Traces> for switchboard_telemetry::Format {
+    fn from(traces: Traces) -> Self {
+        match traces {
+            Traces::Text => Self::Text,
+            Traces::Json => Self::Json,
+        }
+    }
+}
+
+// === impl Origin ===
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("command line"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;
