@@ -1,3 +1,5 @@
+//! How often, how long apart, and when a message is given up.
+
 use super::*;
 use switchboard_core::Timestamp;
 

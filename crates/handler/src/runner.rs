@@ -14,6 +14,7 @@ use switchboard_store::{
 };
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::job::Job;
 use crate::metrics::Numbers;
@@ -169,7 +170,15 @@ impl Runner {
         };
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await;
-        let call = AssertUnwindSafe(async { handle(Arc::clone(envelope)).await });
+        let span = tracing::debug_span!(
+            "handle",
+            group = %self.group,
+            topic = %envelope.topic,
+            kind = %envelope.kind,
+            id = %envelope.id,
+            correlation = %envelope.context.correlation,
+        );
+        let call = AssertUnwindSafe(async { handle(Arc::clone(envelope)).await }.instrument(span));
         call.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
     }
 

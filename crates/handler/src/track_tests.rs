@@ -1,3 +1,5 @@
+//! Progress with parallel handlers: it never passes what is not done.
+
 use super::*;
 
 fn receipt(position: u64, epoch: u64, generation: u64) -> Receipt {

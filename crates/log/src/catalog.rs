@@ -72,6 +72,16 @@ pub(crate) enum Place {
     End,
 }
 
+/// How much a reader takes at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) records: usize,
+    /// Of data, without heads.
+    pub(crate) bytes: usize,
+    /// Whether a record that is larger than `bytes` comes all the same.
+    pub(crate) at_least_one: bool,
+}
+
 // === impl Catalog ===
 
 impl Catalog {
@@ -187,14 +197,12 @@ impl Catalog {
         Some(Bounds { first: channel.floor, last: channel.last, bytes: sealed + active })
     }
 
-    /// Where the first records after a position lie: at most `max_records`, and no more than
-    /// `max_bytes` of data unless a single record is larger.
+    /// Where the first records after a position lie, as many as the limit allows.
     pub(crate) fn locate(
         &self,
         id: ChannelId,
         after: u64,
-        max_records: usize,
-        max_bytes: usize,
+        limit: Limit,
     ) -> Result<Place, ReadError> {
         let channel = self.channel(id).ok_or(ReadError::UnknownChannel(id))?;
         let first = after.saturating_add(1);
@@ -215,7 +223,7 @@ impl Catalog {
             file: self.active.file.clone(),
             path: self.active.path.clone(),
             first,
-            locations: take(locations, max_records, max_bytes).to_vec(),
+            locations: limit.take(locations).to_vec(),
         })
     }
 
@@ -243,16 +251,20 @@ impl Catalog {
     }
 }
 
-/// As many of the first locations as the limits allow, and at least one if there is one.
-pub(crate) fn take(locations: &[Location], max_records: usize, max_bytes: usize) -> &[Location] {
-    let mut bytes = 0;
-    let mut count = 0;
-    for at in locations.iter().take(max_records.max(1)) {
-        bytes += (at.len as usize).saturating_sub(HEADER);
-        if count > 0 && bytes > max_bytes {
-            break;
+// === impl Limit ===
+
+impl Limit {
+    /// As many of the first locations as the limit allows.
+    pub(crate) fn take(self, locations: &[Location]) -> &[Location] {
+        let mut bytes = 0;
+        let mut count = 0;
+        for at in locations.iter().take(self.records) {
+            bytes += (at.len as usize).saturating_sub(HEADER);
+            if bytes > self.bytes && (count > 0 || !self.at_least_one) {
+                break;
+            }
+            count += 1;
         }
-        count += 1;
+        locations.get(..count).unwrap_or_default()
     }
-    locations.get(..count).unwrap_or_default()
 }

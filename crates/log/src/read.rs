@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::catalog::{Place, take};
+use crate::catalog::{Limit, Place};
 use crate::error::{Damage, ReadError};
 use crate::file::{File, read_full_at};
 use crate::frame::{self, DATA};
@@ -51,18 +51,21 @@ impl Core {
         max_records: usize,
         max_bytes: usize,
     ) -> Result<Vec<Record>, ReadError> {
-        let mut records = Vec::new();
-        let (mut after, mut bytes) = (after, 0);
-        while records.len() < max_records && (bytes < max_bytes || records.is_empty()) {
-            let left = (max_records - records.len(), max_bytes - bytes);
+        let mut records: Vec<Record> = Vec::new();
+        let mut limit = Limit { records: max_records, bytes: max_bytes, at_least_one: true };
+        let mut after = after;
+        loop {
             let begun = records.len();
-            if !self.read_place(channel, after, left, &mut records)? {
+            if !self.read_place(channel, after, limit, &mut records)? {
                 break;
             }
-            let Some(last) = records.last() else { break };
+            let added = records.get(begun..).unwrap_or_default();
+            let Some(last) = added.last() else { break };
             after = last.position;
-            bytes += records.iter().skip(begun).map(|record| record.data.len()).sum::<usize>();
-            bytes = bytes.min(max_bytes);
+            limit.records -= added.len();
+            let bytes: usize = added.iter().map(|record| record.data.len()).sum();
+            limit.bytes = limit.bytes.saturating_sub(bytes);
+            limit.at_least_one = false;
         }
         Ok(records)
     }
@@ -72,13 +75,13 @@ impl Core {
         &self,
         channel: ChannelId,
         after: u64,
-        (max_records, max_bytes): (usize, usize),
+        limit: Limit,
         records: &mut Vec<Record>,
     ) -> Result<bool, ReadError> {
         let begun = records.len();
         let mut tries = 0;
         loop {
-            let place = self.catalog.read().locate(channel, after, max_records, max_bytes)?;
+            let place = self.catalog.read().locate(channel, after, limit)?;
             let outcome = match place {
                 Place::End => return Ok(false),
                 Place::Active { file, path, first, locations } => {
@@ -88,7 +91,7 @@ impl Core {
                 Place::Sealed { segment, first } => {
                     segment.load(&*self.options.files, &self.cache).and_then(|loaded| {
                         let rest = loaded.index.locations(channel.0, first);
-                        let locations = take(rest, max_records, max_bytes);
+                        let locations = limit.take(rest);
                         let (file, path) = (&*loaded.file, segment.path.as_path());
                         Stretch { file, path, channel, first, locations }.read(records)
                     })

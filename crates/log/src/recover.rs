@@ -101,7 +101,6 @@ fn core(options: Options, catalog: Catalog, cells: BTreeMap<Arc<str>, Bytes>, he
     let values: u64 = cells.iter().map(|(name, v)| (name.len() + v.len()) as u64 + 8).sum();
     let stage = Stage {
         next: catalog.channels().map(|(_, channel)| channel.last + 1).collect(),
-        declared: catalog.channels().count(),
         cells,
         snapshot: names + values,
         ..Stage::default()

@@ -49,10 +49,8 @@ pub(crate) struct Stage {
     /// Groups, oldest first; producers add to the last one.
     pub(crate) groups: VecDeque<Group>,
     pub(crate) cells: BTreeMap<Arc<str>, Bytes>,
-    /// Cells and oldest positions that ride along with the next group.
+    /// Declarations, cells and oldest positions that ride along with the next group.
     pub(crate) riders: Riders,
-    /// Channels up to this number are synced; later ones are declared again after a failure.
-    pub(crate) declared: usize,
     /// Bytes that names and cells take in the next segment's head.
     pub(crate) snapshot: u64,
     /// Why nothing more is taken.
@@ -64,9 +62,11 @@ pub(crate) struct Stage {
     pub(crate) spare: Vec<Group>,
 }
 
-/// Small last-value entries, without a sync of their own.
+/// Small entries without a sync of their own. They may follow the records that need them: a group
+/// counts as a whole.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Riders {
+    pub(crate) channels: BTreeMap<u32, Arc<str>>,
     pub(crate) cells: BTreeMap<Arc<str>, Bytes>,
     pub(crate) floors: BTreeMap<u32, u64>,
 }
@@ -80,8 +80,6 @@ pub(crate) struct Group {
     pub(crate) ticket: Arc<Ticket>,
     /// Places in the queue that it gives back.
     pub(crate) places: usize,
-    /// The highest channel number that it declares.
-    pub(crate) declares: usize,
 }
 
 /// A batch with its checksums.
@@ -167,9 +165,10 @@ impl Core {
         }
         stage.check()?;
         stage.reserve(name.len() as u64 + 24, self.options.segment_bytes)?;
-        let id = self.catalog.write().add(name.into(), 0, 1);
+        let name: Arc<str> = name.into();
+        let id = self.catalog.write().add(name.clone(), 0, 1);
         stage.next.push(1);
-        stage.declare(id.0, name);
+        stage.riders.channels.insert(id.0, name);
         Ok(id)
     }
 
@@ -207,14 +206,6 @@ impl Core {
         }
         let catalog = self.catalog.read();
         stage.next = catalog.channels().map(|(_, channel)| channel.last + 1).collect();
-        let undeclared: Vec<_> = catalog
-            .channels()
-            .skip(stage.declared)
-            .map(|(id, channel)| (id.0, channel.name.clone()))
-            .collect();
-        for (id, name) in undeclared {
-            stage.declare(id, &name);
-        }
         if stop {
             catalog.notify_all();
         }
@@ -280,14 +271,6 @@ impl Stage {
         self.groups.len() - 1
     }
 
-    /// Stages the declaration of a channel. It needs no place: there are few.
-    fn declare(&mut self, id: u32, name: &str) {
-        let index = self.open_group(0, usize::MAX);
-        let group = &mut self.groups[index];
-        control::push_channel(&mut group.bytes, id, name);
-        group.declares = id as usize;
-    }
-
     /// Keeps the next segment's head within an eighth of a segment, so that with the largest batch
     /// and its riders it always fits.
     fn reserve(&mut self, bytes: u64, segment_bytes: u64) -> Result<(), AppendError> {
@@ -312,6 +295,7 @@ impl Stage {
 
     /// Puts riders of a failed group back, unless newer ones took their seats.
     fn restore(&mut self, riders: Riders) {
+        self.riders.channels.extend(riders.channels);
         for (name, value) in riders.cells {
             self.riders.cells.entry(name).or_insert(value);
         }
@@ -326,11 +310,14 @@ impl Stage {
 
 impl Riders {
     pub(crate) fn is_empty(&self) -> bool {
-        self.cells.is_empty() && self.floors.is_empty()
+        self.channels.is_empty() && self.cells.is_empty() && self.floors.is_empty()
     }
 
     /// Appends the entries to a group's frames.
     pub(crate) fn push(&self, buffer: &mut Vec<u8>) {
+        for (channel, name) in &self.channels {
+            control::push_channel(buffer, *channel, name);
+        }
         for (name, value) in &self.cells {
             control::push_cell(buffer, name, value);
         }

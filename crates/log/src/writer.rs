@@ -68,6 +68,10 @@ impl Writer {
                     tracing::warn!(%error, "a group was not written");
                     let error = AppendError::Unwritten(Arc::new(error));
                     self.core.fail(Some((group, riders)), &error, false);
+                    if self.core.stage.lock().closing {
+                        // What could not be written would be tried for ever.
+                        break;
+                    }
                 }
                 Err(Failure::Poisoned(error)) => {
                     tracing::error!(%error, "a sync failed: the log stops");
@@ -85,7 +89,6 @@ impl Writer {
     fn next(&self, done: Option<Group>) -> Option<(Group, Riders)> {
         let mut stage = self.core.stage.lock();
         if let Some(done) = done {
-            stage.declared = stage.declared.max(done.declares);
             stage.recycle(done, self.core.options.group_bytes);
         }
         loop {

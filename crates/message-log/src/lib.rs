@@ -1,4 +1,4 @@
-//! The embedded broker: topics, groups and replay on one append-only log that lives inside the process.
+//! The embedded broker: topics, groups and replay on one log that lives inside the process.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

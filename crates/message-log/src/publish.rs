@@ -20,8 +20,11 @@ use crate::records::Kept;
 use crate::topics::Declared;
 use crate::{Options, record};
 
-/// Bytes that one part of a batch carries, unless a single record is larger.
+/// Bytes that one part of a batch carries, unless a single record is larger; less when the log's
+/// segments are small.
 const PART_BYTES: usize = 1 << 20;
+/// What the log adds to a record, rounded up.
+const OVERHEAD: usize = 64;
 /// Records that one part of a batch carries.
 const PART_RECORDS: usize = 1_024;
 
@@ -33,6 +36,7 @@ pub(crate) struct Publisher {
     clock: Arc<dyn Clock>,
     max_message_bytes: usize,
     max_record_bytes: usize,
+    part_bytes: usize,
     /// Draws the slots of messages that have neither key nor identity.
     rng: Mutex<Rng>,
 }
@@ -70,6 +74,9 @@ impl Publisher {
             clock: Arc::clone(&options.clock),
             max_message_bytes: options.max_message_bytes,
             max_record_bytes: options.log.max_record_bytes,
+            // The log takes batches of up to half a segment.
+            part_bytes: usize::try_from(options.log.segment_bytes / 4)
+                .map_or(PART_BYTES, |quarter| quarter.min(PART_BYTES)),
             rng: Mutex::new(Rng::from_entropy()),
         }
     }
@@ -85,8 +92,7 @@ impl Publisher {
                 Err(refused) => answers[index] = Some(Err(refused)),
             }
         }
-        let mut parts = split(ready).into_iter();
-        for part in parts.by_ref() {
+        for part in split(ready, self.part_bytes) {
             let places: Vec<(usize, u32, Arc<Declared>)> = part
                 .iter()
                 .map(|record| (record.index, record.mark.partition, Arc::clone(&record.declared)))
@@ -225,13 +231,13 @@ impl Drop for Staged {
 }
 
 /// Divides a batch into parts that the log takes at once.
-fn split(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
+fn split(ready: Vec<Ready>, part_bytes: usize) -> Vec<Vec<Ready>> {
     let mut parts: Vec<Vec<Ready>> = Vec::new();
     let mut bytes = 0;
     for record in ready {
-        let size = record.staging.1.len();
+        let size = record.staging.1.len() + OVERHEAD;
         match parts.last_mut() {
-            Some(part) if bytes + size <= PART_BYTES && part.len() < PART_RECORDS => {
+            Some(part) if bytes + size <= part_bytes && part.len() < PART_RECORDS => {
                 bytes += size;
                 part.push(record);
             }

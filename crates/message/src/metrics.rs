@@ -2,7 +2,7 @@
 
 /// Receipts that were settled after their assignment had ended, or twice. Label: `group`.
 pub const STALE_RECEIPTS: &str = "switchboard.message.stale_receipts";
-/// Deliveries that a consumer gave up with [`Outcome::Reject`](crate::Outcome::Reject). Label: `group`.
+/// Deliveries given up with [`Outcome::Reject`](crate::Outcome::Reject). Label: `group`.
 pub const REJECTED: &str = "switchboard.message.rejected";
 /// Assignments and revocations of partitions. Label: `group`.
 pub const REBALANCES: &str = "switchboard.message.rebalances";

@@ -22,6 +22,14 @@ pub enum Error {
     /// Another process runs the same projection: its checkpoint has moved.
     #[error("projection `{0}` runs elsewhere too")]
     Elsewhere(Name),
+    /// The projection that is waited for has stopped, and says why.
+    #[error("projection `{name}` has stopped: {why}")]
+    Stopped {
+        /// The projection.
+        name: Name,
+        /// The error that it stopped with, causes included.
+        why: String,
+    },
     /// The store cannot be read.
     #[error("the store cannot be read")]
     Read(#[from] StoreError),
@@ -30,10 +38,18 @@ pub enum Error {
     Commit(#[source] CommitError),
 }
 
+impl Error {
+    /// Whether the projection can go on by itself after a while. A store that failed in the middle
+    /// of a commit has to be opened again first.
+    pub(crate) fn passes(&self) -> bool {
+        !matches!(self, Self::Commit(CommitError::Unknown(_))) && self.verdict() == Verdict::Retry
+    }
+}
+
 impl Retryable for Error {
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Event { .. } => Verdict::Stuck,
+            Self::Event { .. } | Self::Stopped { .. } => Verdict::Stuck,
             Self::Elsewhere(_) => Verdict::Terminal,
             Self::Read(error) => error.verdict(),
             Self::Commit(error) => error.verdict(),

@@ -25,9 +25,11 @@
 //! # The parts
 //!
 //! - [`projection`] catching up and following, in one loop
+//! - [`metrics`] the numbers that a projection shows
 //! - [`error`] why a projection stops: it never skips by itself
 
 pub mod error;
+pub mod metrics;
 pub mod projection;
 
 pub use error::Error;

@@ -1,3 +1,5 @@
+//! Checkpoints move behind acks, slot by slot.
+
 use super::*;
 
 const A: Slot = Slot(1);

@@ -1,3 +1,5 @@
+//! What is published, acknowledged and still on its way.
+
 use super::*;
 use switchboard_core::{Envelope, ManualClock, Rng};
 

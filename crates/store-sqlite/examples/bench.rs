@@ -62,10 +62,10 @@ fn bare(path: &Path, batch: u64) -> Result<f64> {
     connection.execute_batch(
         "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA wal_autocheckpoint = 4000;
          PRAGMA cache_size = -16384;
-         CREATE TABLE ev (pos INTEGER PRIMARY KEY, stream BLOB, v INT, data BLOB);
+         CREATE TABLE ev (pos INTEGER PRIMARY KEY, stream TEXT, v INT, time INT, kind TEXT, data BLOB);
          CREATE UNIQUE INDEX u ON ev (stream, v);
-         CREATE TABLE inbox (id BLOB PRIMARY KEY) WITHOUT ROWID;
-         CREATE TABLE st (k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID;
+         CREATE TABLE inbox (id TEXT PRIMARY KEY) WITHOUT ROWID;
+         CREATE TABLE st (k TEXT PRIMARY KEY, v INT, state TEXT) WITHOUT ROWID;
          CREATE TABLE fill (x BLOB);
          BEGIN;
          INSERT INTO fill WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 80)
@@ -75,19 +75,20 @@ fn bare(path: &Path, batch: u64) -> Result<f64> {
          DELETE FROM fill;",
     )?;
     let mut inbox = connection.prepare("INSERT INTO inbox VALUES (?1)")?;
-    let mut event = connection.prepare("INSERT INTO ev (stream, v, data) VALUES (?1, ?2, ?3)")?;
-    let mut state = connection.prepare("INSERT OR REPLACE INTO st VALUES (?1, ?2)")?;
+    let mut event = connection.prepare("INSERT INTO ev (stream, v, time, kind, data) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut state = connection.prepare("INSERT OR REPLACE INTO st VALUES (?1, 1, ?2)")?;
     let (begun, mut number) = (Instant::now(), 0_u64);
     while begun.elapsed() < RUN {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         for _ in 0..batch {
             number += 1;
-            let key = number.to_be_bytes();
-            inbox.execute([&key[..]])?;
+            let key = format!("{number:016}");
+            let time = 1_700_000_000_000_000 + number.cast_signed();
+            inbox.execute([&key])?;
             for version in 0..2 {
-                event.execute(params![&key[..], version, PAYLOAD.as_bytes()])?;
+                event.execute(params![key, version, time, "Deposited", PAYLOAD.as_bytes()])?;
             }
-            state.execute(params![&key[..], PAYLOAD.as_bytes()])?;
+            state.execute(params![key, PAYLOAD])?;
         }
         connection.execute_batch("COMMIT")?;
     }

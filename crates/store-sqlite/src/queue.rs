@@ -4,19 +4,27 @@
 //! batch.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use switchboard_store::{CommitError, Committed, StoreError, StoreIdentity, Unit};
+use switchboard_store::{StoreError, StoreIdentity};
 use tokio::sync::{Semaphore, oneshot};
+
+use crate::writer::answers::Asked;
 
 /// Room in the queue. A unit takes 16 and one more per KiB: 4 096 small units, or about 64 MiB.
 const ROOM: u32 = 1 << 16;
 /// What one batch takes out at most: about 16 MiB of content.
 const BATCH_ROOM: u32 = 1 << 14;
 
+/// How long the writer looks for more work before it goes to sleep.
+const LINGER: Duration = Duration::from_micros(50);
+
 pub(crate) struct Queue {
     state: Mutex<State>,
+    /// How many jobs are not lazy. Changed under the lock, looked at without it.
+    urgent: AtomicUsize,
     changed: Condvar,
     room: Semaphore,
     batch_units: usize,
@@ -26,8 +34,6 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Queued>,
-    /// How many of them are not lazy.
-    urgent: usize,
     asleep: bool,
     closed: bool,
 }
@@ -41,7 +47,7 @@ struct Queued {
 
 /// Something that only the writer does.
 pub(crate) enum Job {
-    Commit(Unit, oneshot::Sender<Result<Committed, CommitError>>),
+    Commit(Asked),
     Sweep(usize, oneshot::Sender<Result<usize, StoreError>>),
     Reincarnate(oneshot::Sender<Result<StoreIdentity, StoreError>>),
 }
@@ -52,6 +58,7 @@ impl Queue {
     pub(crate) fn new(batch_units: usize, lazy_wait: Duration) -> Self {
         Self {
             state: Mutex::default(),
+            urgent: AtomicUsize::new(0),
             changed: Condvar::new(),
             room: Semaphore::new(ROOM as usize),
             batch_units,
@@ -67,14 +74,14 @@ impl Queue {
             Err(_) => return false,
         }
         let lazy = match &job {
-            Job::Commit(unit, _) if unit.lazy => Some(Instant::now() + self.lazy_wait),
+            Job::Commit(asked) if asked.unit.lazy => Some(Instant::now() + self.lazy_wait),
             _ => None,
         };
         let mut state = self.state.lock();
         if state.closed {
             return false;
         }
-        state.urgent += usize::from(lazy.is_none());
+        self.urgent.fetch_add(usize::from(lazy.is_none()), Ordering::Relaxed);
         state.jobs.push_back(Queued { job, weight, lazy });
         // A lazy one wakes the writer only if it is the first: somebody must look at the clock.
         let wake = state.asleep && (lazy.is_none() || state.jobs.len() == 1);
@@ -86,13 +93,43 @@ impl Queue {
         true
     }
 
-    /// Waits for jobs and takes as many as one batch may have; false when the store is closed and
-    /// everything is done. `batch` is cleared first.
-    pub(crate) fn take(&self, batch: &mut Vec<Job>) -> bool {
+    /// How many jobs wait that are not lazy.
+    pub(crate) fn urgent(&self) -> usize {
+        self.urgent.load(Ordering::Relaxed)
+    }
+
+    /// Takes what is there, or comes within some microseconds: whoever was just answered is likely
+    /// to come again, and to wake a sleeping thread costs more than to look a few times. If
+    /// something is there it waits for `expected` jobs, no longer than `patience`. False when there
+    /// is nothing. `batch` is cleared first.
+    pub(crate) fn poll(
+        &self,
+        batch: &mut Vec<Job>,
+        expected: usize,
+        patience: Duration,
+    ) -> bool {
         batch.clear();
+        let begun = Instant::now();
+        loop {
+            let (urgent, elapsed) = (self.urgent(), begun.elapsed());
+            if urgent == 0 && elapsed > LINGER {
+                return false;
+            }
+            if urgent > 0 && (urgent >= expected.min(self.batch_units) || elapsed > patience) {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        self.fill(&mut self.state.lock(), batch);
+        !batch.is_empty()
+    }
+
+    /// Waits for jobs and takes as many as one batch may have; false when the store is closed and
+    /// everything is done.
+    pub(crate) fn wait(&self, batch: &mut Vec<Job>) -> bool {
         let mut state = self.state.lock();
         loop {
-            if state.urgent > 0 || (state.closed && !state.jobs.is_empty()) {
+            if self.urgent.load(Ordering::Relaxed) > 0 || (state.closed && !state.jobs.is_empty()) {
                 break;
             }
             if state.closed {
@@ -100,27 +137,32 @@ impl Queue {
             }
             let deadline = state.jobs.front().and_then(|queued| queued.lazy);
             state.asleep = true;
-            match deadline {
-                None => self.changed.wait(&mut state),
-                Some(deadline) => {
-                    if self.changed.wait_until(&mut state, deadline).timed_out() {
-                        state.asleep = false;
-                        break;
-                    }
+            let is_due = match deadline {
+                None => {
+                    self.changed.wait(&mut state);
+                    false
                 }
-            }
+                Some(deadline) => self.changed.wait_until(&mut state, deadline).timed_out(),
+            };
             state.asleep = false;
+            if is_due {
+                break;
+            }
         }
-        let mut room = 0;
+        self.fill(&mut state, batch);
+        true
+    }
+
+    fn fill(&self, state: &mut State, batch: &mut Vec<Job>) {
+        let (mut room, mut urgent) = (0, 0);
         while batch.len() < self.batch_units && room < BATCH_ROOM {
             let Some(queued) = state.jobs.pop_front() else { break };
             room += queued.weight;
-            state.urgent -= usize::from(queued.lazy.is_none());
+            urgent += usize::from(queued.lazy.is_none());
             batch.push(queued.job);
         }
-        drop(state);
+        self.urgent.fetch_sub(urgent, Ordering::Relaxed);
         self.room.add_permits(room as usize);
-        true
     }
 
     /// Nobody will work any more: those that wait for an answer learn it now.
@@ -141,7 +183,7 @@ impl Queue {
 impl Job {
     fn weight(&self) -> u32 {
         let bytes = match self {
-            Self::Commit(unit, _) => {
+            Self::Commit(Asked { unit, .. }) => {
                 let events: usize = unit.events.iter().map(|event| event.data.len()).sum();
                 let messages: usize = unit.messages.iter().map(|m| m.payload.len()).sum();
                 events + messages + 128 * unit.rows.len()

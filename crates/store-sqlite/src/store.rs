@@ -19,6 +19,7 @@ use crate::lock::Lock;
 use crate::queue::{Job, Queue};
 use crate::read::Pool;
 use crate::schema::{self, Role};
+use crate::writer::answers::Asked;
 use crate::writer::hot::Hot;
 use crate::writer::{Start, closed};
 use crate::{OpenError, Options, checkpoint, writer};
@@ -118,8 +119,9 @@ impl SqliteStore {
 
     pub(crate) async fn commit_unit(&self, unit: Unit) -> Result<Committed, CommitError> {
         self.inner.declared.check(&unit)?;
-        match self.ask(|reply| Job::Commit(unit, reply)).await {
-            Some(answer) => answer,
+        let unit = Box::new(unit);
+        match self.ask(|reply| Job::Commit(Asked { unit, reply })).await {
+            Some(answered) => answered.answer,
             None => Err(CommitError::Unavailable(closed())),
         }
     }

@@ -22,6 +22,13 @@ pub trait View {
     /// How many events the stream has.
     fn stream_version(&mut self, stream: &Name) -> Result<u64, CommitError>;
 
+    /// Whether a stream that the unit appends to has no events yet. A backend whose log refuses a
+    /// second event of one version may answer yes without looking, if it runs the unit again with
+    /// a look when the append is refused.
+    fn is_new_stream(&mut self, stream: &Name) -> Result<bool, CommitError> {
+        Ok(self.stream_version(stream)? == 0)
+    }
+
     /// Whether an event after `after` has one of these kinds (any if none are named) and all of
     /// these tags.
     fn any_event(
@@ -168,7 +175,14 @@ pub fn judge(unit: &Unit, view: &mut impl View, now: Timestamp) -> Result<Plan, 
     timers(unit, view, &mut plan)?;
     readings(unit, view)?;
     for condition in &unit.conditions {
-        holds(condition, view)?;
+        match condition {
+            Expect::StreamAt { stream, version: 0 } if appends_to(unit, stream) => {
+                if !view.is_new_stream(stream)? {
+                    return Err(conflict(format!("stream `{stream}` exists")));
+                }
+            }
+            condition => holds(condition, view)?,
+        }
     }
     plan.versions = versions(unit, view)?;
     Ok(plan)
@@ -365,12 +379,21 @@ fn holds(condition: &Expect, view: &mut impl View) -> Result<(), CommitError> {
     }
 }
 
+fn appends_to(unit: &Unit, stream: &Name) -> bool {
+    unit.events.iter().any(|event| event.stream == *stream)
+}
+
 fn versions(unit: &Unit, view: &mut impl View) -> Result<Vec<u64>, CommitError> {
     let mut versions: Vec<u64> = Vec::with_capacity(unit.events.len());
     for (index, event) in unit.events.iter().enumerate() {
         let own = unit.events[..index].iter().rposition(|other| other.stream == event.stream);
-        let present = match own {
-            Some(earlier) => versions[earlier],
+        // A condition that holds has said already where the stream is.
+        let told = || unit.conditions.iter().find_map(|condition| match condition {
+            Expect::StreamAt { stream, version } if *stream == event.stream => Some(*version),
+            _ => None,
+        });
+        let present = match own.map(|earlier| versions[earlier]).or_else(told) {
+            Some(present) => present,
             None => view.stream_version(&event.stream)?,
         };
         versions.push(present + 1);

@@ -21,7 +21,7 @@
 //! - [`auth`] keys, tokens and who calls
 //! - [`idempotency`] the same key, the same answer
 //! - [`page`] collections with signed cursors
-//! - [`serve`] one listener with everything around its routes
+//! - [`serve`](mod@serve) one listener with everything around its routes
 //! - [`operator`] what operators ask of a service's store
 //! - [`parts`] what runs side by side, and ends together
 //! - [`request`] the id and the context of a call

@@ -66,9 +66,7 @@ const KNOWN: [Method; 7] = [
 impl Handles {
     fn new(method: &Method, route: &str) -> Self {
         let (method, route) = (method.as_str().to_owned(), route.to_owned());
-        let class = |class: &'static str| {
-            counter!(CALLS, "method" => method.clone(), "route" => route.clone(), "class" => class)
-        };
+        let class = |class: &'static str| counter!(CALLS, "method" => method.clone(), "route" => route.clone(), "class" => class);
         Self {
             classes: [class("1xx"), class("2xx"), class("3xx"), class("4xx"), class("5xx")],
             micros: counter!(MICROS, "method" => method.clone(), "route" => route.clone()),

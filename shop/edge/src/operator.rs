@@ -108,15 +108,18 @@ async fn skip(
 fn accepted(outcome: Result<(), CommitError>) -> Result<StatusCode, Problem> {
     match outcome {
         Ok(()) => Ok(StatusCode::ACCEPTED),
-        Err(CommitError::GateMoved) => {
-            Err(Problem::conflict("The key is not blocked any more, or its head is another message."))
-        }
+        Err(CommitError::GateMoved) => Err(Problem::conflict(
+            "The key is not blocked any more, or its head is another message.",
+        )),
         Err(error) => Err(error.into()),
     }
 }
 
 /// All blocked keys without their messages.
-async fn gates(State(operator): State<Operator>, caller: Principal) -> Result<Json<Value>, Problem> {
+async fn gates(
+    State(operator): State<Operator>,
+    caller: Principal,
+) -> Result<Json<Value>, Problem> {
     caller.require_operator()?;
     let service = operator.store.identity().source;
     let gates = operator.store.gates(None, LIMIT).await?;
@@ -172,7 +175,9 @@ fn key_of(text: &str) -> Key {
     let digits = text.strip_prefix("0x").filter(|digits| digits.len().is_multiple_of(2));
     let bytes = digits.and_then(|digits| {
         let pairs = (0..digits.len()).step_by(2);
-        pairs.map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect::<Option<Vec<_>>>()
+        pairs
+            .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
+            .collect::<Option<Vec<_>>>()
     });
     match bytes {
         // Bytes that are text would have been shown as text.

@@ -191,7 +191,8 @@ mod tests {
     fn e8_a_cursor_is_bound_to_its_filter_and_to_its_key() {
         let auth = auth();
         let whole = page(1, None);
-        let next = whole.collect(&auth, "of ann", vec!["a", "b"], |row| (Value::Null, (*row).into()));
+        let next =
+            whole.collect(&auth, "of ann", vec!["a", "b"], |row| (Value::Null, (*row).into()));
         let page = page(1, next.next);
         assert_eq!(page.after(&auth, "of ann").unwrap(), Some((Value::Null, "a".to_owned())));
         assert_eq!(page.after(&auth, "of bob").unwrap_err().status(), 400);

@@ -45,12 +45,10 @@ impl RequestContext {
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let is_hex = |part: &str, length: usize| {
-        part.len() == length
-            && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
-    let is_id = |part: &str, length: usize| {
-        is_hex(part, length) && part.bytes().any(|byte| byte != b'0')
-    };
+    let is_id =
+        |part: &str, length: usize| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
     matches!(parts.as_slice(), ["00", trace, span, flags]
         if is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2))
 }

@@ -80,9 +80,10 @@ async fn index() -> Response {
     let links: serde_json::Map<_, _> = links
         .into_iter()
         .map(|name| (name.to_owned(), json!({ "href": format!("/api/v1/{name}") })))
-        .chain(["console", "problems", "readyz", "metrics"].map(|name| {
-            (name.to_owned(), json!({ "href": format!("/{name}") }))
-        }))
+        .chain(
+            ["console", "problems", "readyz", "metrics"]
+                .map(|name| (name.to_owned(), json!({ "href": format!("/{name}") }))),
+        )
         .collect();
     Json(json!({ "name": "Switchboard shop", "_links": links })).into_response()
 }

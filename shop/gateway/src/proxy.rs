@@ -93,8 +93,7 @@ impl Proxy {
             }
             Ok(Err(error)) => {
                 tracing::warn!(service, error = chain(&error), "broke off");
-                Problem::bad_gateway(format!("The {service} service broke off."))
-                    .into_response()
+                Problem::bad_gateway(format!("The {service} service broke off.")).into_response()
             }
             Err(_) => {
                 tracing::warn!(service, "did not answer within {HEAD_TIMEOUT:?}");

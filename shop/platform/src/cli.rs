@@ -365,7 +365,8 @@ mod tests {
             let words = std::iter::once("switchboard").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
         }
-        for line in ["up --ephemeral --fresh", "dead replay", "sagas resolve 1", "demo --orders 0"] {
+        for line in ["up --ephemeral --fresh", "dead replay", "sagas resolve 1", "demo --orders 0"]
+        {
             let words = std::iter::once("switchboard").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{line}");
         }

@@ -51,7 +51,9 @@ pub enum FolderError {
     )]
     NotOurs(PathBuf),
     /// Another version of this program wrote it.
-    #[error("{path} has the layout `{found}`, and this program knows `{LAYOUT}`: use the program that wrote it")]
+    #[error(
+        "{path} has the layout `{found}`, and this program knows `{LAYOUT}`: use the program that wrote it"
+    )]
     OtherLayout {
         /// The folder.
         path: PathBuf,
@@ -59,7 +61,9 @@ pub enum FolderError {
         found: String,
     },
     /// It cannot be read or written.
-    #[error("{path} cannot be {what}: check that it is yours and that the disk has space, or name another folder with --data DIR")]
+    #[error(
+        "{path} cannot be {what}: check that it is yours and that the disk has space, or name another folder with --data DIR"
+    )]
     Unusable {
         /// The file or folder.
         path: PathBuf,
@@ -120,7 +124,8 @@ impl Folder {
             if path.ends_with(LOCK) || path.ends_with(MARKER) {
                 continue;
             }
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            let removed =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(|source| unusable(&path, "deleted", source))?;
         }
         Ok(())

@@ -102,8 +102,9 @@ async fn switch(
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     caller.require_operator()?;
-    let Switch { running } = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("Send `{{\"running\": false}}`: {error}.")))?;
+    let Switch { running } = serde_json::from_slice(&body).map_err(|error| {
+        Problem::bad_request(format!("Send `{{\"running\": false}}`: {error}."))
+    })?;
     tracing::warn!(running, "an operator switches the broker");
     if running {
         operator.broker.resume();

@@ -66,7 +66,9 @@ pub enum StartError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// The public port.
-    #[error("cannot listen on {address}: if another program has the port, choose another with --listen HOST:PORT")]
+    #[error(
+        "cannot listen on {address}: if another program has the port, choose another with --listen HOST:PORT"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -147,7 +149,8 @@ impl Platform {
         }
         // First of all the port: a second start must not open what the first one uses.
         let door = bind(listen).await?;
-        let address = door.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
+        let address =
+            door.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut rng = Rng::from_entropy();
         let metrics = metrics();
@@ -168,7 +171,8 @@ impl Platform {
                 auth: auth.clone(),
             };
             let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-            let at = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+            let at =
+                listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
             routes.extend(service.paths.iter().map(|path| Route::new(path, service.name, at)));
             watched.push(watch(service, &deps));
             parts = parts.with(service.name, (service.run)(listener, deps, end.clone()));

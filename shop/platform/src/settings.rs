@@ -164,9 +164,11 @@ impl Settings {
         flags: &Flags,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Invalid> {
-        let named = flags.config.clone().or_else(|| environment("SWITCHBOARD_CONFIG").map(Into::into));
+        let named =
+            flags.config.clone().or_else(|| environment("SWITCHBOARD_CONFIG").map(Into::into));
         let sources = Sources { environment, file: read(named)? };
-        let data = sources.find("data", flags.data.clone(), "a folder", |text| Some(text.into()))?;
+        let data =
+            sources.find("data", flags.data.clone(), "a folder", |text| Some(text.into()))?;
         let data = match data {
             Some(data) => data,
             None => Setting { value: default_data(environment)?, from: Origin::Default },
@@ -196,10 +198,10 @@ impl Settings {
 
     /// One row per setting: name, value, and who set it.
     pub fn rows(&self) -> Vec<[String; 3]> {
-        let row = |name: &str, value: String, from: &Origin| {
-            [name.to_owned(), value, from.to_string()]
-        };
-        let url = self.url.value.clone().unwrap_or_else(|| "(the one in the data folder)".to_owned());
+        let row =
+            |name: &str, value: String, from: &Origin| [name.to_owned(), value, from.to_string()];
+        let url =
+            self.url.value.clone().unwrap_or_else(|| "(the one in the data folder)".to_owned());
         vec![
             row("listen", self.listen.value.to_string(), &self.listen.from),
             row("data", self.data.value.display().to_string(), &self.data.from),

@@ -107,7 +107,11 @@ pub fn services() -> [Service; 6] {
             file: "notifications.db",
             tables: shop_notifications::TABLES,
             topics: shop_notifications::topics,
-            publishes: &["notifications.email", "notifications.analytics", "notifications.notification"],
+            publishes: &[
+                "notifications.email",
+                "notifications.analytics",
+                "notifications.notification",
+            ],
             groups: |deps| {
                 describe(shop_notifications::groups(&shop_notifications::App::new(deps), deps))
             },

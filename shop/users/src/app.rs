@@ -67,7 +67,7 @@ pub enum Error {
     #[error("the e-mail address or the password is wrong")]
     WrongCredentials,
     /// Too many wrong passwords for this address.
-    #[error("too many wrong passwords: wait {} s", .0.as_secs() + 1)]
+    #[error("too many wrong passwords: wait {0:?}")]
     TooOften(Duration),
     /// The store cannot be read.
     #[error("the store cannot be read")]
@@ -141,20 +141,29 @@ impl App {
     /// [`Error::WrongCredentials`] and [`Error::TooOften`], or the store's.
     pub async fn sign_in(&self, email: &str, password: String) -> Result<(String, String), Error> {
         let address = email.to_lowercase();
-        if let Some(wait) = self.passwords.must_wait(&address, self.clock.now()) {
-            return Err(Error::TooOften(wait));
+        self.passwords.begin_guess(&address, self.clock.now()).map_err(Error::TooOften)?;
+        match self.check(&address, password).await {
+            Ok(user_id) => {
+                self.passwords.guessed_right(&address);
+                Ok((self.auth.sign(&user_id, TOKEN_TTL)?, user_id))
+            }
+            Err(Error::WrongCredentials) => Err(Error::WrongCredentials),
+            Err(error) => {
+                self.passwords.not_guessed(&address);
+                Err(error)
+            }
         }
-        let known = match self.store.row(&EMAILS, &address).await? {
+    }
+
+    /// Whose address and password these are.
+    async fn check(&self, address: &str, password: String) -> Result<String, Error> {
+        let known = match self.store.row(&EMAILS, address).await? {
             Some(row) => self.store.row(&USERS, row.text("user_id")).await?,
             None => None,
         };
         let hash = known.as_ref().map(|row| row.text("password").to_owned());
-        let right = self.passwords.verify(password, hash).await?;
-        self.passwords.guessed(&address, right, self.clock.now());
-        match known {
-            Some(row) if right => Ok((self.auth.sign(&row.key, TOKEN_TTL)?, row.key)),
-            _ => Err(Error::WrongCredentials),
-        }
+        let is_right = self.passwords.verify(password, hash).await?;
+        known.filter(|_| is_right).map(|row| row.key).ok_or(Error::WrongCredentials)
     }
 
     /// One user.
@@ -180,7 +189,7 @@ impl App {
         Ok(self.store.select(select).await?.iter().map(User::of).collect())
     }
 
-    /// Changes a user.
+    /// Changes a user. What is already so is no change, and nobody is told.
     ///
     /// # Errors
     /// [`Error::NotFound`] and [`Error::EmailTaken`], or the store's.
@@ -192,7 +201,11 @@ impl App {
         let mut tries = 0;
         loop {
             let row = self.store.row(&USERS, id).await?.ok_or(Error::NotFound)?;
+            let before = User::of(&row);
             let (unit, user) = self.changed(&row, &change, hash.as_deref());
+            if hash.is_none() && user.name == before.name && user.email == before.email {
+                return Ok(before);
+            }
             tries += 1;
             match self.store.commit(unit.with_context(context.clone())).await {
                 Ok(_) => return Ok(user),
@@ -226,29 +239,37 @@ impl App {
             unit = unit.put(&USERS, &*user.id, [("password", Value::from(hash))]);
         }
         if address != before {
-            unit = unit
-                .expect(Expect::row_absent(&EMAILS, &*address))
-                .delete(&EMAILS, before)
-                .put(&EMAILS, &*address, [("user_id", Value::from(&*user.id))]);
+            unit = unit.expect(Expect::row_absent(&EMAILS, &*address)).delete(&EMAILS, before).put(
+                &EMAILS,
+                &*address,
+                [("user_id", Value::from(&*user.id))],
+            );
         }
         (unit, user)
     }
 
-    /// Removes a user. Tokens that are out stay readable until they expire, and open nothing that
-    /// is still there.
+    /// Removes a user. Nobody signs in with their address again until somebody else takes it;
+    /// tokens that are out still say who they were, and find nothing of theirs here.
     ///
     /// # Errors
     /// [`Error::NotFound`], or the store's.
     pub async fn remove(&self, context: Context, id: &str) -> Result<(), Error> {
-        let row = self.store.row(&USERS, id).await?.ok_or(Error::NotFound)?;
-        let unit = Unit::new()
-            .with_context(context)
-            .expect(Expect::row_at(&USERS, id, row.version))
-            .delete(&USERS, id)
-            .delete(&EMAILS, row.text("email").to_lowercase())
-            .publish(&UserDeleted { user_id: id.to_owned() });
-        self.store.commit(unit).await?;
-        Ok(())
+        let mut tries = 0;
+        loop {
+            let row = self.store.row(&USERS, id).await?.ok_or(Error::NotFound)?;
+            let unit = Unit::new()
+                .with_context(context.clone())
+                .expect(Expect::row_at(&USERS, id, row.version))
+                .delete(&USERS, id)
+                .delete(&EMAILS, row.text("email").to_lowercase())
+                .publish(&UserDeleted { user_id: id.to_owned() });
+            tries += 1;
+            match self.store.commit(unit).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict(_)) if tries < TRIES => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 

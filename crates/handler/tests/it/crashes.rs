@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use switchboard_core::{Rng, Slot};
+use switchboard_core::Rng;
 use switchboard_handler::{Error, Failure};
 use switchboard_message::Broker;
 use switchboard_store::memory::Fault;
@@ -153,7 +153,6 @@ async fn the_progress_of_an_idle_group_is_complete() {
     }
     assert_eq!(sum, 20);
     running.crash().await;
-    assert!(Slot::COUNT == 256);
 }
 
 /// A restart from the image of a store: blocked keys are worked off, marks are kept.

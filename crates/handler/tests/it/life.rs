@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switchboard_core::{Position, Retryable, Verdict};
-use switchboard_handler::{Error, Options};
+use switchboard_handler::{Error, Failure, Options};
 use switchboard_message::ConsumeError;
 use switchboard_store::{Inbox, Journal, Progress, Unit};
 use tokio::time::Instant;
@@ -122,4 +122,22 @@ async fn shutdown_interrupts_waits_for_a_store_that_is_away() {
     let begun = Instant::now();
     running.stop().await;
     assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+/// Nothing ticks, with a parked key neither.
+#[tokio::test(start_paused = true)]
+async fn an_idle_group_does_nothing() {
+    let world = World::new().await;
+    let running = Running::of(world.notes(|note| match note.number {
+        1 => Err(Failure::terminal("no")),
+        _ => Ok(effect(note)),
+    }));
+    world.send("parked", 1).await;
+    world.send("a", 2).await;
+    world.until("a", 1).await;
+    seconds(5).await;
+    let looks = world.clock.looks();
+    seconds(24 * 3600).await;
+    assert_eq!(world.clock.looks(), looks);
+    running.stop().await;
 }

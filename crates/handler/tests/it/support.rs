@@ -34,10 +34,18 @@ impl Message for Note {
 
 /// Time that moves as tokio's does.
 #[derive(Debug)]
-pub(crate) struct PausedClock(Instant);
+pub(crate) struct PausedClock(Instant, AtomicU64);
+
+impl PausedClock {
+    /// How often somebody has looked at it: whoever ticks does.
+    pub(crate) fn looks(&self) -> u64 {
+        self.1.load(Ordering::SeqCst)
+    }
+}
 
 impl Clock for PausedClock {
     fn now(&self) -> Timestamp {
+        self.1.fetch_add(1, Ordering::SeqCst);
         Timestamp::from_micros(1_700_000_000_000_000).plus(self.0.elapsed())
     }
 }
@@ -60,7 +68,7 @@ pub(crate) struct Running {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let clock = Arc::new(PausedClock(Instant::now()));
+        let clock = Arc::new(PausedClock(Instant::now(), AtomicU64::new(0)));
         let broker = MemoryBroker::new(clock.clone());
         let topics = [Topic::new("notes"), Topic::new("others")];
         broker.declare(&Topology::of(topics)).await.unwrap();

@@ -1,3 +1,10 @@
 //! The log's promises, each held by a test that is named after it.
 
+mod append;
+mod cells;
 mod crash;
+mod damage;
+mod kit;
+mod open;
+mod read;
+mod retention;

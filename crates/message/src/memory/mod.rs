@@ -2,14 +2,15 @@
 //!
 //! It keeps the whole contract of [`Broker`], stores records in their encoded form so that what
 //! cannot travel fails here too, and misbehaves on demand through [`Faults`]. Everything is gone
-//! with the last clone; [`Durability::Memory`](crate::Durability::Memory) says so in every ack.
+//! with the last clone; [`Durability::Memory`] says so in every ack.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::sync::Arc;
 //! use switchboard_core::{Envelope, Rng, SystemClock};
-//! use switchboard_message::{Broker, Incoming, MemoryBroker, Outcome, Subscription, Topic, Topology};
+//! use switchboard_message::{Broker, Incoming, MemoryBroker, Outcome};
+//! use switchboard_message::{Subscription, Topic, Topology};
 //!
 //! let clock = Arc::new(SystemClock);
 //! let broker = MemoryBroker::new(clock.clone());

@@ -1,11 +1,14 @@
 //! A view follows its store, survives a restart, stops at what it cannot read, and can be built again beside itself.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use switchboard_core::{Event, ManualClock, Position, Rng};
+use switchboard_core::{Event, ManualClock, Position, Retryable, Rng, Verdict};
 use switchboard_projection::{Error, Projection};
-use switchboard_store::{Column, Inbox, Journal, MemoryStore, Rows, Table, Unit};
+use switchboard_store::memory::Fault;
+use switchboard_store::{Column, Inbox, Journal, MemoryStore, NewMessage, Rows, Table, Unit};
 use tokio_util::sync::CancellationToken;
 
 static COUNTS: Table = Table { name: "counts", columns: &[Column::integer("n")], indexes: &[] };
@@ -76,6 +79,10 @@ async fn bug_34_stops_at_what_it_cannot_handle_until_it_is_skipped_on_purpose() 
     assert_eq!(view.skip("known bad").await.unwrap(), Some(Position(2)));
     view.catch_up().await.unwrap();
     assert_eq!(count(&store, "v1").await, 2);
+    let records = store.stream("projections/v1", 0, 10).await.unwrap();
+    assert_eq!(records.len(), 1, "the skip is recorded");
+    assert!(String::from_utf8_lossy(&records[0].data).contains("known bad"));
+    assert_eq!(view.skip("nothing to skip").await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -117,4 +124,75 @@ async fn bug_8_a_second_runner_of_the_same_view_is_refused() {
     let (a, b) = tokio::join!(one.catch_up(), other.catch_up());
     assert!(a.is_ok() || b.is_ok());
     assert_eq!(count(&store, "v1").await, 1);
+}
+
+/// A message and an event in one commit: its position is the message's, which no event carries.
+#[tokio::test(start_paused = true)]
+async fn a_reader_waits_for_its_own_write() {
+    let store = store();
+    let shutdown = CancellationToken::new();
+    let view = counting(&store, "v1");
+    let running = tokio::spawn(view.clone().run(shutdown.clone()));
+    for stream in 0..50 {
+        let message = NewMessage {
+            topic: "t".into(),
+            kind: "k".into(),
+            version: 1,
+            key: None,
+            payload: "{}".into(),
+            context: None,
+            headers: Default::default(),
+        };
+        let unit = Unit::new().append(format!("s{stream}"), 0, [Fact::Good]).send(message);
+        let committed = store.commit(unit).await.unwrap();
+        view.wait_until(committed.position).await.unwrap();
+        assert_eq!(count(&store, "v1").await, stream + 1);
+    }
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_projection_that_stops_is_told_why() {
+    let store = store();
+    let view = counting(&store, "v1");
+    let running = tokio::spawn(view.clone().run(CancellationToken::new()));
+    happen(&store, "a", vec![Fact::Good, Fact::Bad]).await;
+    let waited = view.wait_until(Position(2)).await.unwrap_err();
+    assert!(waited.to_string().contains("cannot count this"), "{waited}");
+    let ended = running.await.unwrap().unwrap_err();
+    assert_eq!(ended.verdict(), Verdict::Stuck);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_is_waited_for_and_one_that_is_lost_is_not() {
+    let store = store();
+    let view = counting(&store, "v1");
+    happen(&store, "a", vec![Fact::Good]).await;
+    for _ in 0..20 {
+        store.inject(Fault::Refuse);
+    }
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(view.clone().run(shutdown.clone()));
+    view.wait_until(Position(1)).await.unwrap();
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+
+    happen(&store, "b", vec![Fact::Good]).await;
+    store.inject(Fault::CrashBefore);
+    let ended = view.run(CancellationToken::new()).await;
+    assert!(matches!(ended, Err(Error::Commit(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_begins_with_empty_tables_at_the_first_event() {
+    let store = store();
+    happen(&store, "a", vec![Fact::Good, Fact::Good]).await;
+    let view = counting(&store, "v1");
+    view.catch_up().await.unwrap();
+    store.commit(Unit::new().put(&COUNTS, "v1", [("n", 99.into())])).await.unwrap();
+    view.rebuild(&[&COUNTS]).await.unwrap();
+    assert_eq!(count(&store, "v1").await, 0);
+    view.catch_up().await.unwrap();
+    assert_eq!(count(&store, "v1").await, 2);
 }

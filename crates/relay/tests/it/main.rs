@@ -1,5 +1,7 @@
 //! The relay against the twins of store and broker, on paused time.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod incarnation;
 mod order;
 mod parking;

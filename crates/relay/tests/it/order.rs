@@ -206,3 +206,20 @@ async fn a_store_that_is_lost_ends_the_relay() {
     let ended = relay(&store, &wire, &clock).run(shutdown).await;
     assert!(matches!(ended, Err(switchboard_relay::Error::StoreLost(_))));
 }
+
+/// Nothing ticks: an idle relay neither looks at the clock nor asks its store.
+#[tokio::test(start_paused = true)]
+async fn an_idle_relay_does_nothing() {
+    let clock = clock();
+    let (wire, store) = (Wire::new(clock.clone()).await, store(&clock));
+    wire.script(|envelope| (*envelope.payload == *b"1").then(refused));
+    let running = Running::of(relay(&store, &wire, &clock));
+    commit(&store, "parked", 1).await;
+    commit(&store, "a", 2).await;
+    wire.until(1).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let looks = clock.looks();
+    tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+    assert_eq!(clock.looks(), looks);
+    running.stop().await;
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,7 +22,7 @@ pub(crate) const TOPIC: &str = "orders.events";
 
 /// Time that moves as tokio's does.
 #[derive(Debug)]
-pub(crate) struct PausedClock(Instant);
+pub(crate) struct PausedClock(Instant, AtomicU64);
 
 /// Decides what becomes of a message; `None` lets it through.
 type Script = Box<dyn FnMut(&Envelope) -> Option<PublishError> + Send>;
@@ -40,8 +41,16 @@ pub(crate) struct Running {
     task: JoinHandle<Result<(), Error>>,
 }
 
+impl PausedClock {
+    /// How often somebody has looked at it: whoever ticks does.
+    pub(crate) fn looks(&self) -> u64 {
+        self.1.load(Ordering::SeqCst)
+    }
+}
+
 impl Clock for PausedClock {
     fn now(&self) -> Timestamp {
+        self.1.fetch_add(1, Ordering::SeqCst);
         Timestamp::from_micros(1_700_000_000_000_000).plus(self.0.elapsed())
     }
 }
@@ -166,7 +175,7 @@ impl Running {
 }
 
 pub(crate) fn clock() -> Arc<PausedClock> {
-    Arc::new(PausedClock(Instant::now()))
+    Arc::new(PausedClock(Instant::now(), AtomicU64::new(0)))
 }
 
 pub(crate) fn store(clock: &Arc<PausedClock>) -> Arc<MemoryStore> {

@@ -21,7 +21,7 @@ pub(super) fn apply(
     sealer: &mut Sealer,
     now: Timestamp,
 ) -> Result<Committed> {
-    let Desk { connection, statements, hot, rows } = desk;
+    let Desk { connection, statements, hot, rows, .. } = desk;
     let connection = *connection;
     for next in &unit.progress {
         hot.advance(connection, next)?;

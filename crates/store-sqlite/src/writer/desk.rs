@@ -16,6 +16,8 @@ pub(super) struct Desk<'c> {
     pub(super) statements: Statements<'c>,
     pub(super) hot: Hot,
     pub(super) rows: RowSql<'c>,
+    /// Look before taking a stream for a new one. Set while a batch runs again singly.
+    pub(super) is_careful: bool,
 }
 
 // === impl Desk ===
@@ -24,7 +26,7 @@ impl<'c> Desk<'c> {
     pub(super) fn new(connection: &'c Connection) -> Result<Self> {
         let hot = Hot::load(connection)?;
         let statements = Statements::prepare(connection)?;
-        Ok(Self { connection, statements, hot, rows: RowSql::new(connection) })
+        Ok(Self { connection, statements, hot, rows: RowSql::new(connection), is_careful: false })
     }
 
     /// Writes what the units have left dirty.
@@ -115,6 +117,14 @@ impl View for Desk<'_> {
 
     fn stream_version(&mut self, stream: &Name) -> Result<u64, CommitError> {
         self.hot.stream(&mut self.statements.version, stream).map_err(unavailable)
+    }
+
+    /// Most often it is: the look is saved, and the index refuses the append if it is not.
+    fn is_new_stream(&mut self, stream: &Name) -> Result<bool, CommitError> {
+        if self.is_careful {
+            return Ok(self.stream_version(stream)? == 0);
+        }
+        Ok(self.hot.known_stream(stream).is_none_or(|version| version == 0))
     }
 
     fn any_event(

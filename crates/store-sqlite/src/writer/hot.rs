@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, Result, Statement, params};
 use switchboard_core::{Identity, Name, Position, Slot};
 use switchboard_store::judge::advance;
@@ -20,12 +21,12 @@ pub(crate) struct Hot {
     pub(crate) position: u64,
     /// How many keys are blocked.
     pub(crate) gates: u64,
-    streams: HashMap<Name, u64>,
+    streams: HashMap<Name, u64, RandomState>,
     topics: HashMap<Name, Sequences>,
-    lanes: HashMap<Lane, i64>,
+    lanes: HashMap<Lane, i64, RandomState>,
     /// The lane that was looked up last: most often the next one too.
     lane: Option<(Lane, i64)>,
-    marks: HashMap<i64, Cached<Marks>>,
+    marks: HashMap<i64, Cached<Marks>, RandomState>,
     progress: HashMap<(Name, Name, u32), Cached<Progress>>,
     readings: HashMap<Name, Cached<Position>>,
     checkpoints: Cached<HashMap<Slot, Position>>,
@@ -87,6 +88,11 @@ impl Hot {
         let version = version.unwrap_or(0).cast_unsigned();
         self.appended(stream, version);
         Ok(version)
+    }
+
+    /// The version of a stream, if it is in memory.
+    pub(crate) fn known_stream(&self, stream: &Name) -> Option<u64> {
+        self.streams.get(stream).copied()
     }
 
     /// Remembers the newest version of a stream.

@@ -5,6 +5,7 @@
 //! anything, so one that is refused leaves no trace and needs no savepoint. Should a change fail
 //! all the same (an overflow), the transaction is rolled back and its units run singly.
 
+pub(crate) mod answers;
 mod apply;
 mod chores;
 mod desk;
@@ -14,21 +15,23 @@ pub(crate) mod rows;
 mod statements;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use switchboard_core::{BoxError, Position, chain};
 use switchboard_store::judge::{self, judge};
 use switchboard_store::seal::Sealer;
-use switchboard_store::{CommitError, Committed, StoreError, Unit};
-use tokio::sync::oneshot;
-
+use switchboard_store::{CommitError, StoreError};
 use crate::queue::{Job, Queue};
 use crate::store::Signals;
 use crate::{Planted, checkpoint, metrics};
+use answers::{Answer, Asked, Rest};
 use desk::Desk;
 use hot::Hot;
+
+/// How long a batch waits at most for those who were answered a moment ago.
+const PATIENCE: Duration = Duration::from_micros(150);
 
 /// What the writer begins with.
 pub(crate) struct Start {
@@ -40,16 +43,19 @@ pub(crate) struct Start {
 
 struct Writer<'c> {
     desk: Desk<'c>,
+    queue: &'c Queue,
     sealer: Sealer,
     signals: Arc<Signals>,
     turns: Arc<checkpoint::Shared>,
     planted: Option<Planted>,
     sweep_from: Position,
+    /// Answers of the last batch that may not have been passed on yet.
+    rest: Option<Rest>,
+    /// How many units the next batch should wait for, and how long.
+    expected: usize,
+    patience: Duration,
     broken: bool,
 }
-
-type Answer = Result<Committed, CommitError>;
-type Reply = oneshot::Sender<Answer>;
 
 /// Why a transaction did not come to its end.
 enum Trouble {
@@ -73,7 +79,7 @@ pub(crate) fn run(connection: &Connection, start: Start, queue: &Queue) {
     checkpoint::count_pages(connection);
     let source = start.sealer.identity().source.clone();
     match Desk::new(connection) {
-        Ok(desk) => Writer::new(desk, start).run(queue),
+        Ok(desk) => Writer::new(desk, start, queue).run(),
         Err(error) => {
             tracing::error!(store = %source, error = %chain(&error), "the store cannot be read");
         }
@@ -83,35 +89,48 @@ pub(crate) fn run(connection: &Connection, start: Start, queue: &Queue) {
 // === impl Writer ===
 
 impl<'c> Writer<'c> {
-    fn new(desk: Desk<'c>, start: Start) -> Self {
+    fn new(desk: Desk<'c>, start: Start, queue: &'c Queue) -> Self {
         let Start { sealer, signals, turns, planted } = start;
-        let sweep_from = Position::START;
-        Self { desk, sealer, signals, turns, planted, sweep_from, broken: false }
+        Self {
+            desk,
+            queue,
+            sealer,
+            signals,
+            turns,
+            planted,
+            sweep_from: Position::START,
+            rest: None,
+            expected: 0,
+            patience: Duration::ZERO,
+            broken: false,
+        }
     }
 
-    fn run(mut self, queue: &Queue) {
+    fn run(mut self) {
         let mut batch = Vec::new();
-        let (mut units, mut replies) = (Vec::new(), Vec::new());
-        while queue.take(&mut batch) {
+        let mut asked = Vec::new();
+        loop {
+            if !self.queue.poll(&mut batch, self.expected, self.patience) {
+                self.rest = None;
+                if !self.queue.wait(&mut batch) {
+                    break;
+                }
+            }
             for job in batch.drain(..) {
                 match job {
-                    Job::Commit(unit, reply) => {
-                        units.push(unit);
-                        replies.push(reply);
-                        continue;
-                    }
+                    Job::Commit(one) => asked.push(one),
                     // Chores keep their place among the units, and have a transaction of their own.
                     Job::Sweep(limit, reply) => {
-                        self.commit(&mut units, &mut replies);
+                        self.commit(&mut asked);
                         let _ = reply.send(self.sweep(limit));
                     }
                     Job::Reincarnate(reply) => {
-                        self.commit(&mut units, &mut replies);
+                        self.commit(&mut asked);
                         let _ = reply.send(self.reincarnate());
                     }
                 }
             }
-            self.commit(&mut units, &mut replies);
+            self.commit(&mut asked);
         }
         if self.broken {
             // What a failed sync has left behind must not be taken for good.
@@ -120,52 +139,48 @@ impl<'c> Writer<'c> {
         }
     }
 
-    fn commit(&mut self, units: &mut Vec<Unit>, replies: &mut Vec<Reply>) {
-        if units.is_empty() {
+    fn commit(&mut self, asked: &mut Vec<Asked>) {
+        if asked.is_empty() {
             return;
         }
         let begun = Instant::now();
         if let Some(bug) = self.planted {
-            let now = self.sealer.now();
-            for unit in units.iter_mut() {
-                let _ = planted::spoil(bug, unit, &mut self.desk, now);
-            }
+            planted::spoil(bug, asked, &mut self.desk, self.sealer.now());
         }
-        let early =
-            (self.planted == Some(Planted::AckBeforeCommit)).then(|| std::mem::take(replies));
-        for reply in early.into_iter().flatten() {
-            let _ = reply.send(Ok(Committed::default()));
-        }
-        let outcome = self.attempt(units);
+        let outcome = self.attempt(asked);
         let refused = outcome.answers.iter().filter(|answer| answer.is_err()).count();
         // Watchers first: whoever has its answer finds them up to date.
         self.signals.publish(self.desk.hot.position, outcome.reschedules);
-        for (reply, answer) in replies.drain(..).zip(outcome.answers) {
-            let _ = reply.send(answer);
-        }
-        metrics::committed(&self.sealer.identity().source, units.len(), refused, begun.elapsed());
-        units.clear();
+        metrics::committed(&self.sealer.identity().source, asked.len(), refused, begun.elapsed());
+        // Whoever is answered now and works on is back before the next commit is through: sharing
+        // that one is cheaper for all than another.
+        self.expected = self.queue.urgent() + asked.len();
+        self.patience = (begun.elapsed() / 4).min(PATIENCE);
+        self.rest = None;
+        self.rest = answers::deliver(asked.drain(..), outcome.answers);
     }
 
     /// Commits the units together, or singly when one of them is in the way.
-    fn attempt(&mut self, units: &[Unit]) -> Outcome {
+    fn attempt(&mut self, units: &[Asked]) -> Outcome {
         if self.broken {
             let answers = units.iter().map(|_| Err(refusal())).collect();
             return Outcome { answers, reschedules: false };
         }
         match self.transact(|writer| writer.apply(units)) {
             Ok(outcome) => outcome,
-            Err(Trouble::Change(error)) if units.len() == 1 => {
+            Err(Trouble::Change(error)) if self.desk.is_careful => {
                 let answers = vec![Err(CommitError::Invalid(chain(&error)))];
                 Outcome { answers, reschedules: false }
             }
             Err(Trouble::Change(_)) => {
+                self.desk.is_careful = true;
                 let mut all = Outcome::default();
                 for unit in units.chunks(1) {
                     let one = self.attempt(unit);
                     all.answers.extend(one.answers);
                     all.reschedules |= one.reschedules;
                 }
+                self.desk.is_careful = false;
                 all
             }
             Err(Trouble::Refused(error)) => {
@@ -181,11 +196,11 @@ impl<'c> Writer<'c> {
         }
     }
 
-    fn apply(&mut self, units: &[Unit]) -> Result<Outcome, Trouble> {
+    fn apply(&mut self, units: &[Asked]) -> Result<Outcome, Trouble> {
         let now = self.sealer.now();
         let mut outcome = Outcome::default();
         outcome.answers.reserve(units.len());
-        for unit in units {
+        for Asked { unit, .. } in units {
             let plan = match judge(unit, &mut self.desk, now) {
                 Ok(plan) => plan,
                 Err(CommitError::Unavailable(error)) => return Err(Trouble::of_view(error)),

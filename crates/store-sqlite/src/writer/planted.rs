@@ -3,23 +3,43 @@
 use rusqlite::Result;
 use switchboard_core::Timestamp;
 use switchboard_store::judge::View;
-use switchboard_store::{TimerOp, Unit};
+use switchboard_store::{Committed, TimerOp, Unit};
+use tokio::sync::oneshot;
 
+use super::answers::{self, Asked};
 use super::apply::mark;
 use super::desk::Desk;
 use crate::Planted;
 
-/// Takes out of a unit what the bug commits before it.
+/// Answers too early, or takes out of the units what the bug commits before them.
 pub(super) fn spoil(
     bug: Planted,
-    unit: &mut Unit,
+    asked: &mut [Asked],
     desk: &mut Desk<'_>,
     now: Timestamp,
-) -> Result<()> {
+) {
     match bug {
-        Planted::AckBeforeSync | Planted::AckBeforeCommit => Ok(()),
-        Planted::MarkBeforeCommit => early_mark(unit, desk, now),
-        Planted::TimerOutsideUnit => early_timers(unit, desk),
+        Planted::AckBeforeSync => {}
+        Planted::AckBeforeCommit => {
+            let answers = asked.iter().map(|_| Ok(Committed::default())).collect();
+            let early = asked.iter_mut().map(|one| {
+                // Nobody waits for the second answer.
+                let nobody = oneshot::channel().0;
+                let reply = std::mem::replace(&mut one.reply, nobody);
+                Asked { unit: one.unit.clone(), reply }
+            });
+            drop(answers::deliver(early, answers));
+        }
+        Planted::MarkBeforeCommit => {
+            for Asked { unit, .. } in asked {
+                drop(early_mark(unit, desk, now));
+            }
+        }
+        Planted::TimerOutsideUnit => {
+            for Asked { unit, .. } in asked {
+                drop(early_timers(unit, desk));
+            }
+        }
     }
 }
 

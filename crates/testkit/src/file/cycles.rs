@@ -107,13 +107,17 @@ impl Life {
         if self.rng.below(4) == 0 {
             self.files.cut_power_at(1 + self.rng.below(30));
         }
-        let error = match Log::open(self.options.clone()) {
-            Ok((log, recovered)) => return self.opened(log, &recovered, report),
-            Err(error) => error,
-        };
-        if let OpenError::Damaged(damage) = error {
-            report.lost(damage.to_string());
-            return None;
+        match Log::open(self.options.clone()) {
+            Ok((log, recovered)) if self.files.has_power() => {
+                return self.opened(log, &recovered, report);
+            }
+            // The power went during a step that opening can do without.
+            Ok((log, _)) => drop(log),
+            Err(OpenError::Damaged(damage)) => {
+                report.lost(damage.to_string());
+                return None;
+            }
+            Err(_) => {}
         }
         self.files.crash();
         match Log::open(self.options.clone()) {
@@ -136,7 +140,7 @@ impl Life {
             report.lost(format!("epoch {} after {}", recovered.epoch, self.model.epoch));
         }
         self.model.epoch = recovered.epoch;
-        // A power cut that was planned for the opening and came too late is called off.
+        // A power cut that was planned for the opening and did not come is called off.
         self.files.cut_power_at(u64::MAX);
         Some(log)
     }
@@ -148,7 +152,8 @@ impl Life {
             let (least, most) = (self.model.cell, self.model.cell_set);
             report.lost(format!("the cell is {value}, not from {least} to {most}"));
         }
-        self.model.cell = value;
+        // What was set and did not ride along is forgotten on both sides.
+        (self.model.cell, self.model.cell_set) = (value, value);
     }
 
     fn plan_faults(&mut self) {
@@ -204,9 +209,10 @@ impl Life {
         flying: &mut VecDeque<(usize, u64, Append)>,
     ) {
         if self.rng.below(8) == 0 {
-            self.model.cell_set += 1;
-            let value = Bytes::copy_from_slice(&self.model.cell_set.to_le_bytes());
-            let _ = log.set_cell("counter", value);
+            let value = self.model.cell_set + 1;
+            if log.set_cell("counter", Bytes::copy_from_slice(&value.to_le_bytes())).is_ok() {
+                self.model.cell_set = value;
+            }
         }
         let (number, batch) = self.model.batch(&mut self.rng, channels);
         flying.push_back((number, self.model.cell_set, log.append(batch)));

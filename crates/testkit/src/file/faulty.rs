@@ -51,6 +51,11 @@ impl FaultyFiles {
         self.disk.lock().faults.cut_power = Some(nth);
     }
 
+    /// Whether the power is on: a planned cut has not come, or `crash` followed it.
+    pub fn has_power(&self) -> bool {
+        self.disk.lock().power
+    }
+
     /// The nth sync of a file from now fails, and its un-synced bytes are no longer waiting to be
     /// written, though they can still be read.
     pub fn fail_sync_at(&self, nth: u64) {

@@ -3,7 +3,9 @@
 //! A backend's own test file names its factory and gets one test per promise:
 //!
 //! ```ignore
-//! switchboard_testkit::message_suite!(async || Subject::new(MemoryBroker::new(Arc::new(SystemClock))));
+//! switchboard_testkit::message_suite!(async || {
+//!     Subject::new(MemoryBroker::new(Arc::new(SystemClock)))
+//! });
 //! ```
 //!
 //! The tests run on real time, because a backend may have threads of its own; each waits for what

@@ -29,6 +29,8 @@
 //! # fn main() {}
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "the suite is test code: it fails by panicking")]
+
 pub mod gates;
 pub mod inbox;
 pub mod log;
@@ -80,6 +82,7 @@ macro_rules! store_suite {
             units: [
                 a_unit_happens_whole_or_not_at_all,
                 a_stream_is_where_it_is_expected_or_the_unit_conflicts,
+                an_old_stream_is_not_taken_for_a_new_one,
                 rows_are_what_is_expected_or_the_unit_conflicts,
                 nothing_matching_guards_a_decision,
                 of_many_rivals_in_one_batch_exactly_one_passes,

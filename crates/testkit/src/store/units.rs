@@ -73,6 +73,37 @@ pub async fn a_stream_is_where_it_is_expected_or_the_unit_conflicts(subject: &dy
     assert_eq!(versions, [1, 2, 3], "an append without a condition goes on where the stream is");
 }
 
+/// A store that has just been opened knows nothing by heart, and still does not take an old stream
+/// for a new one; nor do its neighbours in the batch suffer.
+pub async fn an_old_stream_is_not_taken_for_a_new_one(subject: &dyn Subject) {
+    let create = |stream: &str| {
+        let expect = Expect::StreamAt { stream: stream.into(), version: 0 };
+        appending(stream, 2).expect(expect).add(&ITEMS, "n", "amount", 1)
+    };
+    let store = subject.open();
+    for stream in ["s-3", "s-7"] {
+        store.commit(create(stream)).await.unwrap();
+    }
+    drop(store);
+    let store = subject.open();
+    let answers = together(&store, (0..10).map(|n| create(&format!("s-{n}")))).await;
+    for (n, answer) in answers.into_iter().enumerate() {
+        if n == 3 || n == 7 {
+            conflicts(answer);
+        } else {
+            answer.unwrap();
+        }
+        assert_eq!(store.stream(&format!("s-{n}"), 0, 10).await.unwrap().len(), 2);
+    }
+    assert_eq!(store.row(&ITEMS, "n").await.unwrap().unwrap().integer("amount"), 10);
+    // What a failed condition has looked at is not remembered as new either.
+    drop(store);
+    let store = subject.open();
+    conflicts(store.commit(create("s-3").expect(Expect::row_at(&ITEMS, "none", 1))).await);
+    let third = Expect::StreamAt { stream: "s-3".into(), version: 2 };
+    store.commit(appending("s-3", 1).expect(third)).await.unwrap();
+}
+
 /// Rule 2, rows.
 pub async fn rows_are_what_is_expected_or_the_unit_conflicts(subject: &dyn Subject) {
     let store = subject.open();

@@ -23,7 +23,9 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(header) = headers.next() else { return Ok(None) };
     let key = header.to_str().ok().and_then(|text| unquoted(text.trim()));
     match key {
-        Some(key) if headers.next().is_none() && (1..=KEY_MAX).contains(&key.len()) => Ok(Some(key)),
+        Some(key) if headers.next().is_none() && (1..=KEY_MAX).contains(&key.len()) => {
+            Ok(Some(key))
+        }
         _ => Err(Problem::bad_request(
             "`Idempotency-Key` must be one text of 1 to 255 visible ASCII characters.",
         )),
@@ -49,7 +51,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         key_of(&parts.headers)?.map(Self).ok_or_else(|| {
-            Problem::bad_request("Send an `Idempotency-Key`, so that the call can be repeated safely.")
+            Problem::bad_request(
+                "Send an `Idempotency-Key`, so that the call can be repeated safely.",
+            )
         })
     }
 }

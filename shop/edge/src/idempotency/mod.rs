@@ -101,7 +101,7 @@ impl Idempotent {
         match effect(ticket.clone()).await {
             Ok(answer) => Ok(answer),
             // Somebody else may have committed this key first: then theirs is the answer.
-            Err(problem) => self.stored(&ticket).await?.map_or(Err(problem), Ok),
+            Err(problem) => self.stored(&ticket).await?.ok_or(problem),
         }
     }
 

@@ -303,7 +303,8 @@ fn check_type(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     if method != Method::PATCH && !is(JSON) {
         return Err(Problem::unsupported_media_type(JSON));
     }
-    if text(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+    if text(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity"))
+    {
         return Err(Problem::unsupported_encoding());
     }
     Ok(())

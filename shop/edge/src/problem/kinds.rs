@@ -108,9 +108,7 @@ impl Kind {
 
 /// Every kind at the address that its type names, and all of them under `/problems`.
 pub fn routes() -> Router {
-    Router::new()
-        .route("/problems", get(list))
-        .route("/problems/{slug}", get(show))
+    Router::new().route("/problems", get(list)).route("/problems/{slug}", get(show))
 }
 
 async fn list() -> Json<Value> {

@@ -299,7 +299,10 @@ mod tests {
     fn a_store_in_trouble_is_to_be_tried_again_and_a_programs_mistake_is_not() {
         let away = || "disk".into();
         let retry = Problem::from(CommitError::Unavailable(away())).into_response();
-        assert_eq!((retry.status().as_u16(), &retry.headers()[RETRY_AFTER]), (503, &"1".parse().unwrap()));
+        assert_eq!(
+            (retry.status().as_u16(), &retry.headers()[RETRY_AFTER]),
+            (503, &"1".parse().unwrap())
+        );
         assert_eq!(Problem::from(CommitError::Conflict("row".into())).status(), 503);
         assert_eq!(Problem::from(CommitError::Invalid("table".into())).status(), 500);
         assert_eq!(Problem::from(StoreError::Unavailable(away())).status(), 503);

@@ -57,7 +57,8 @@ impl Around {
         let (status, took) = (response.status(), begun.elapsed());
         self.calls.count(&method, route, status, took);
         let (code, micros) = (status.as_u16(), took.as_micros());
-        if status.is_server_error() {
+        // "Not ready yet" is an answer of a start, not a failure.
+        if status.is_server_error() && route != "/readyz" {
             tracing::warn!(request_id = %id, %method, route, status = code, micros, "answered");
         } else {
             tracing::debug!(request_id = %id, %method, route, status = code, micros, "answered");
@@ -87,5 +88,7 @@ pub(super) async fn name_route(request: Request, next: Next) -> Response {
 /// Whether the request announces more than is read. Without an announcement the reader counts.
 fn is_too_large(request: &Request) -> bool {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    announced.and_then(|text| text.parse().ok()).is_some_and(|length: u64| length > BODY_LIMIT as u64)
+    announced
+        .and_then(|text| text.parse().ok())
+        .is_some_and(|length: u64| length > BODY_LIMIT as u64)
 }

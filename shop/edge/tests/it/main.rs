@@ -1,6 +1,10 @@
 //! The kit as a caller meets it: E1 to E13 of the edge's rules, through the layers and over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod counted;
 mod operator;
+mod parts;
 mod rest;
 mod sockets;
 
@@ -64,7 +68,12 @@ async fn ask(routes: &Router, request: Request<Body>) -> Answer {
     Answer::of(response).await
 }
 
-fn request(method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Request<Body> {
+fn request(
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Body>,
+) -> Request<Body> {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);

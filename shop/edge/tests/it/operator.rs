@@ -18,9 +18,10 @@ fn routes(deps: &Deps) -> Router {
 /// Parks a message of this key, or lets it join the queue.
 async fn park(deps: &Deps, key: Key, sequence: u64) {
     let mut rng = Rng::from_seed(sequence);
-    let envelope = Envelope::new("orders.events", "orders.placed", "orders", &*deps.clock, &mut rng)
-        .with_key(key.clone())
-        .with_payload(b"{\"order\":1}".to_vec());
+    let envelope =
+        Envelope::new("orders.events", "orders.placed", "orders", &*deps.clock, &mut rng)
+            .with_key(key.clone())
+            .with_payload(b"{\"order\":1}".to_vec());
     let failure = Failure {
         at: deps.clock.now(),
         attempt: 3,

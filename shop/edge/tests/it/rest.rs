@@ -70,10 +70,13 @@ async fn call(method: &str, path: &str, headers: &[(&str, &str)], body: &str) ->
     ask(&routes(deps().auth), request(method, path, headers, body.to_owned())).await
 }
 
+/// Method, path, headers, body; status and type.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+
 #[tokio::test]
 async fn e1_every_error_is_a_problem_whoever_made_it() {
     let huge = format!("{{\"name\": \"{}\"}}", "x".repeat(BODY_LIMIT));
-    let cases: [(&str, &str, &[(&str, &str)], &str, u16, &str); 14] = [
+    let cases: [Case<'_>; 14] = [
         ("GET", "/nowhere", &[], "", 404, "not-found"),
         ("DELETE", "/things", &[], "", 405, "method"),
         ("POST", "/things", &[JSON], "{", 400, "malformed"),
@@ -118,7 +121,8 @@ async fn e2_all_mistakes_come_at_once_with_their_places() {
     let answer = call("POST", "/things", &[JSON], r#"{"name": 7, "a/b": 1}"#).await;
     answer.assert_problem(422, "validation");
     let errors = answer.body["errors"].as_array().unwrap();
-    let seen: Vec<_> = errors.iter().map(|it| (it["pointer"].as_str(), it["code"].as_str())).collect();
+    let seen: Vec<_> =
+        errors.iter().map(|it| (it["pointer"].as_str(), it["code"].as_str())).collect();
     let expected = [("#/name", "type"), ("#/amount", "required"), ("#/a~1b", "unknown")];
     assert_eq!(seen, expected.map(|(pointer, code)| (Some(pointer), Some(code))));
 }
@@ -200,7 +204,8 @@ async fn e4_a_merge_patch_is_for_patch_only() {
 #[tokio::test]
 async fn e10_a_body_without_announced_length_is_counted_while_it_is_read() {
     let chunk = bytes::Bytes::from(vec![b' '; 64 << 10]);
-    let chunks = futures_util::stream::iter((0..17).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
+    let chunks =
+        futures_util::stream::iter((0..17).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
     let body = axum::body::Body::from_stream(chunks);
     let answer = ask(&routes(deps().auth), request("POST", "/things", &[JSON], body)).await;
     answer.assert_problem(413, "too-large");
@@ -208,7 +213,8 @@ async fn e10_a_body_without_announced_length_is_counted_while_it_is_read() {
 
 #[tokio::test(start_paused = true)]
 async fn e10_a_body_that_does_not_come_is_408() {
-    let body = axum::body::Body::from_stream(futures_util::stream::pending::<std::io::Result<&str>>());
+    let body =
+        axum::body::Body::from_stream(futures_util::stream::pending::<std::io::Result<&str>>());
     let answer = ask(&routes(deps().auth), request("POST", "/things", &[JSON], body)).await;
     answer.assert_problem(408, "request-timeout");
 }

@@ -51,7 +51,11 @@ fn client(http2: bool) -> Client<HttpConnector, Body> {
     Client::builder(TokioExecutor::new()).http2_only(http2).build_http()
 }
 
-async fn get_from(client: &Client<HttpConnector, Body>, at: SocketAddr, path: &str) -> (Version, Answer) {
+async fn get_from(
+    client: &Client<HttpConnector, Body>,
+    at: SocketAddr,
+    path: &str,
+) -> (Version, Answer) {
     let request = Request::get(format!("http://{at}{path}")).body(Body::empty()).unwrap();
     let response = client.request(request).await.unwrap();
     (response.version(), Answer::of(response.map(Body::new)).await)
@@ -79,7 +83,10 @@ async fn both_versions_of_http_share_the_port() {
     for (http2, version) in [(false, Version::HTTP_11), (true, Version::HTTP_2)] {
         let (spoken, answer) = get_from(&client(http2), server.address, "/livez").await;
         assert_eq!((spoken, answer.status), (version, 200));
-        get_from(&client(http2), server.address, "/nowhere").await.1.assert_problem(404, "not-found");
+        get_from(&client(http2), server.address, "/nowhere")
+            .await
+            .1
+            .assert_problem(404, "not-found");
     }
     server.end().await;
 }

@@ -1,5 +1,7 @@
 //! The door over real sockets: what it passes on, what it answers itself, what it says of silent services.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod upstreams;
 
 use std::net::SocketAddr;
@@ -106,7 +108,10 @@ async fn a_call_arrives_as_it_was_sent_with_who_asked_and_under_which_id() {
     let answer = door.call(sent).await;
     let seen = answer.json();
     assert_eq!(seen["target"], "PUT /api/v1/orders/a%2Fb?x=1&y=%20");
-    assert_eq!((&seen["body"], &seen["headers"]["authorization"]), (&"the body".into(), &"Bearer t".into()));
+    assert_eq!(
+        (&seen["body"], &seen["headers"]["authorization"]),
+        (&"the body".into(), &"Bearer t".into())
+    );
     assert_eq!(seen["headers"]["x-secret"], Value::Null);
     let forwarded = seen["headers"]["forwarded"].as_str().unwrap();
     assert!(forwarded.starts_with("for=\"127.0.0.1:"), "{forwarded}");
@@ -195,13 +200,12 @@ async fn a_service_that_does_not_begin_to_answer_is_504() {
 #[tokio::test]
 async fn ready_is_every_service_with_its_own_word() {
     let (ready, not) = (Upstream::start("ready").await, Upstream::start("not ready").await);
-    let routes = [Route::new("/a", "users", ready.address), Route::new("/b", "users", ready.address)];
+    let routes =
+        [Route::new("/a", "users", ready.address), Route::new("/b", "users", ready.address)];
     let well = Door::open(routes.clone()).await.get("/readyz").await;
     assert_eq!((well.status, &well.json()["services"]["users"]), (200, &"ready".into()));
-    let others = [
-        Route::new("/c", "orders", not.address),
-        Route::new("/d", "payments", closed().await),
-    ];
+    let others =
+        [Route::new("/c", "orders", not.address), Route::new("/d", "payments", closed().await)];
     let ill = Door::open(routes.into_iter().chain(others)).await.get("/readyz").await;
     assert_eq!(ill.status, 503);
     let services = &ill.json()["services"];

@@ -120,11 +120,17 @@ pub fn history(events: &[StoredEvent]) -> Result<Vec<Past>, StoreError> {
             OrderEvent::Placed(_) => {
                 history.push(Past { status: OrderStatus::Started, at, reason: None });
             }
+            // An undo that an operator has tried again in vain is another fact, not another state.
+            OrderEvent::Entered { status, .. } if is_last(&history, status) => {}
             OrderEvent::Entered { status, reason } => history.push(Past { status, at, reason }),
             OrderEvent::CancellationRequested | OrderEvent::Shipped { .. } => {}
         }
     }
     Ok(history)
+}
+
+fn is_last(history: &[Past], status: OrderStatus) -> bool {
+    history.last().is_some_and(|past| past.status == status)
 }
 
 /// Whether its owner may still cancel it, as its row shows it.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use switchboard_core::BoxError;
 
 use super::remote::{Remote, RemoteError, segment};
-use super::show::{self, text};
 use super::runtime;
+use super::show::{self, text};
 use crate::cli::Dead;
 use crate::settings::Settings;
 use crate::topology;

@@ -12,8 +12,8 @@ use serde_json::json;
 use switchboard_core::{BoxError, Rng};
 
 use super::remote::url;
-use super::show::{self, minor};
 use super::runtime;
+use super::show::{self, minor};
 use crate::cli::Demo;
 use crate::load::client::Call;
 use crate::load::sums::{ORDER_PATIENCE, products};
@@ -29,7 +29,17 @@ const SHOWN: usize = 12;
 
 /// Names that people can tell apart in a table.
 const NAMES: [&str; 12] = [
-    "Ada", "Blaise", "Chien", "Dorothy", "Emmy", "Fei", "Grace", "Hedy", "Ida", "Joan", "Katherine",
+    "Ada",
+    "Blaise",
+    "Chien",
+    "Dorothy",
+    "Emmy",
+    "Fei",
+    "Grace",
+    "Hedy",
+    "Ida",
+    "Joan",
+    "Katherine",
     "Lise",
 ];
 

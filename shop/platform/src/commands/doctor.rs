@@ -90,7 +90,11 @@ fn space(folder: &Path) -> Finding {
                 free if free < 10 * SPACE => Found::Odd,
                 _ => Found::Well,
             };
-            let todo = if found == Found::Well { "" } else { ": make room, or the shop stops taking orders" };
+            let todo = if found == Found::Well {
+                ""
+            } else {
+                ": make room, or the shop stops taking orders"
+            };
             Finding(found, WHAT, format!("{} MiB{todo}", free >> 20))
         }
     }

@@ -40,8 +40,11 @@ pub fn run(settings: &Settings, action: &Log) -> Result<ExitCode, BoxError> {
 pub fn verify(folder: &Path) -> Result<Vec<Verified>, BoxError> {
     let verified = switchboard_log::verify(folder, &OsFiles::default());
     verified.map_err(|source| {
-        format!("cannot read the log in {}: {source}; name the data folder with --data DIR", folder.display())
-            .into()
+        format!(
+            "cannot read the log in {}: {source}; name the data folder with --data DIR",
+            folder.display()
+        )
+        .into()
     })
 }
 
@@ -80,7 +83,9 @@ fn inspect(folder: &Path, json: bool) -> Result<ExitCode, BoxError> {
 fn standing(segment: &Verified) -> String {
     match (&segment.damage, segment.unfinished) {
         (Some(damage), _) => format!("DAMAGED: {damage}"),
-        (None, true) => "sound; an unfinished write at its end, which was never acknowledged".to_owned(),
+        (None, true) => {
+            "sound; an unfinished write at its end, which was never acknowledged".to_owned()
+        }
         (None, false) => "sound".to_owned(),
     }
 }

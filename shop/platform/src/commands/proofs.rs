@@ -52,22 +52,28 @@ pub fn bench(seconds: u64) -> Result<ExitCode, BoxError> {
     let watched = Instant::now();
     std::thread::park_timeout(IDLE);
     let cpu = (shop.cpu_seconds()? - before) / watched.elapsed().as_secs_f64() * 100.0;
-    show::line(&json!({
-        "start_ms": rounded(start.as_secs_f64() * 1_000.0),
-        "idle_cpu_percent": rounded(cpu),
-        "idle_memory_mb": rounded(shop.memory_mb()?),
-    }).to_string());
+    show::line(
+        &json!({
+            "start_ms": rounded(start.as_secs_f64() * 1_000.0),
+            "idle_cpu_percent": rounded(cpu),
+            "idle_memory_mb": rounded(shop.memory_mb()?),
+        })
+        .to_string(),
+    );
     let client = Client::new(&shop.url);
     let runtime = runtime()?;
     for customers in [1, 16, 64] {
         let time = Duration::from_secs(seconds);
         let figures = runtime.block_on(measure::run(&client, customers, time))?;
-        show::line(&json!({
-            "customers": figures.customers,
-            "orders_per_s": rounded(figures.orders_per_s),
-            "p50_ms": rounded(figures.p50.as_secs_f64() * 1_000.0),
-            "p99_ms": rounded(figures.p99.as_secs_f64() * 1_000.0),
-        }).to_string());
+        show::line(
+            &json!({
+                "customers": figures.customers,
+                "orders_per_s": rounded(figures.orders_per_s),
+                "p50_ms": rounded(figures.p50.as_secs_f64() * 1_000.0),
+                "p99_ms": rounded(figures.p99.as_secs_f64() * 1_000.0),
+            })
+            .to_string(),
+        );
     }
     shop.stop()?;
     Ok(ExitCode::SUCCESS)

@@ -35,7 +35,9 @@ pub enum RemoteError {
         source: BoxError,
     },
     /// The token cannot be read.
-    #[error("cannot read the operator's token from {path}: name the file with --token-file, or the folder with --data")]
+    #[error(
+        "cannot read the operator's token from {path}: name the file with --token-file, or the folder with --data"
+    )]
     NoToken {
         /// The file.
         path: String,
@@ -44,7 +46,9 @@ pub enum RemoteError {
         source: std::io::Error,
     },
     /// The token is another platform's.
-    #[error("the platform at {url} does not know the token in {path}: name its own with --token-file or --data")]
+    #[error(
+        "the platform at {url} does not know the token in {path}: name its own with --token-file or --data"
+    )]
     WrongToken {
         /// The platform.
         url: String,
@@ -104,10 +108,9 @@ impl Remote {
         let answer = answer.map_err(|late| away(late.into()))?.map_err(|it| away(it.into()))?;
         match answer.status {
             status if status.is_success() => Ok(answer.body),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(RemoteError::WrongToken {
-                url: self.url.clone(),
-                path: self.path.clone(),
-            }),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(RemoteError::WrongToken { url: self.url.clone(), path: self.path.clone() })
+            }
             status => {
                 let detail = answer.body["detail"].as_str().map(str::to_owned);
                 Err(RemoteError::Refused(detail.unwrap_or_else(|| status.to_string())))

@@ -22,9 +22,8 @@ const THREADS: usize = 4;
 /// What keeps it from starting or going on, with what to do about it.
 pub fn run(settings: &Settings, up: &Up) -> Result<ExitCode, BoxError> {
     let folder = folder(settings, up)?;
-    let options = Options::new(folder)
-        .with_listen(settings.listen.value)
-        .with_public(settings.public.value);
+    let options =
+        Options::new(folder).with_listen(settings.listen.value).with_public(settings.public.value);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads)

@@ -117,7 +117,8 @@ impl Watching {
             }
             let changed = self.changed().await;
             if !changed.is_empty() {
-                let event = Event::default().event("patch").data(Value::Object(changed).to_string());
+                let event =
+                    Event::default().event("patch").data(Value::Object(changed).to_string());
                 return Some((Ok(event), self));
             }
         }

@@ -68,34 +68,38 @@ fn versioned(file: &str, text: &str) -> String {
 /// A page in its frame.
 pub(super) fn page(page: Page<'_>) -> Markup {
     let live = page.live.as_deref();
-    document(page.title, page.theme, html! {
-        a class="skip" href="#main" { "Skip to the page" }
-        header class="bar" {
-            (brand())
-            span #live class="live" data-live=[live] hidden[true] role="status" {
-                i class="lamp" {} span { "connecting" }
-            }
-            form class="find" action="/console/orders/find" role="search" {
-                label class="hidden" for="find" { "Find an order by its id" }
-                input #find name="id" type="search" placeholder="Find an order" autocomplete="off"
-                    spellcheck="false" aria-keyshortcuts="/";
-            }
-            (theme_buttons(page.theme))
-            form action="/console/sign-out" method="post" {
-                button class="plain" { "Sign out" }
-            }
-        }
-        (menu(page.here, page.parked))
-        main #main tabindex="-1" { (page.body) }
-        footer class="foot" {
-            p class="static" { "Without a script, reload the page to see what is new." }
-            dl class="keys" aria-label="Keyboard" {
-                @for (key, what) in KEYS {
-                    div { dt { @for part in key.split(' ') { kbd { (part) } " " } } dd { (what) } }
+    document(
+        page.title,
+        page.theme,
+        html! {
+            a class="skip" href="#main" { "Skip to the page" }
+            header class="bar" {
+                (brand())
+                span #live class="live" data-live=[live] hidden[true] role="status" {
+                    i class="lamp" {} span { "connecting" }
+                }
+                form class="find" action="/console/orders/find" role="search" {
+                    label class="hidden" for="find" { "Find an order by its id" }
+                    input #find name="id" type="search" placeholder="Find an order" autocomplete="off"
+                        spellcheck="false" aria-keyshortcuts="/";
+                }
+                (theme_buttons(page.theme))
+                form class="out" action="/console/sign-out" method="post" {
+                    button class="plain" { "Sign out" }
                 }
             }
-        }
-    })
+            (menu(page.here, page.parked))
+            main #main tabindex="-1" { (page.body) }
+            footer class="foot" {
+                p class="static" { "Without a script, reload the page to see what is new." }
+                dl class="keys" aria-label="Keyboard" {
+                    @for (key, what) in KEYS {
+                        div { dt { @for part in key.split(' ') { kbd { (part) } " " } } dd { (what) } }
+                    }
+                }
+            }
+        },
+    )
 }
 
 /// A page outside of the frame, for those who are not signed in.
@@ -111,6 +115,8 @@ fn document(title: &str, theme: Theme, body: Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                // Forms must be able to say that they are ours.
+                meta name="referrer" content="same-origin";
                 title { (title) " · Switchboard" }
                 link rel="stylesheet" href=(*STYLE_AT);
                 link rel="icon" href=(ICON);

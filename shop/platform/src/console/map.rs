@@ -4,15 +4,15 @@ use maud::{Markup, html};
 use switchboard_core::Name;
 use switchboard_handler::Description;
 
+use super::Shop;
 use super::sample::Sample;
 use super::words::{count, rate};
-use super::Shop;
 
 const WIDTH: u32 = 1_180;
 /// Left edges and widths of the three columns.
-const SERVICES: (u32, u32) = (2, 200);
-const TOPICS: (u32, u32) = (430, 290);
-const GROUPS: (u32, u32) = (918, 260);
+const SERVICES: (u32, u32) = (2, 170);
+const TOPICS: (u32, u32) = (358, 330);
+const GROUPS: (u32, u32) = (876, 302);
 const BOX: u32 = 38;
 const GAP: u32 = 8;
 const TOP: u32 = 30;

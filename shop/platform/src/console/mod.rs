@@ -5,7 +5,7 @@
 //! watches, nothing is computed.
 //!
 //! - `overview` the map of services, topics and groups, with rates and lag
-//! - `orders` the last orders, each with its saga
+//! - `orders` the last orders; `order` one of them with its saga, `stuck` what to do when it waits for a person
 //! - `parked` keys behind a failed message, and their replay
 //! - `session` signing in, and forms that only our own pages may send
 //! - `sample` what the pages show, read at one moment
@@ -20,6 +20,7 @@ mod parked;
 mod sample;
 mod session;
 mod sign_in;
+mod stuck;
 mod words;
 
 use std::sync::Arc;
@@ -106,6 +107,8 @@ pub fn routes(shop: Shop) -> Router {
         .route("/console/orders", get(orders::page))
         .route("/console/orders/find", get(orders::find))
         .route("/console/orders/{id}", get(order::page))
+        .route("/console/orders/{id}/retry", post(stuck::retry))
+        .route("/console/orders/{id}/resolve", post(stuck::resolve))
         .route("/console/parked", get(parked::page))
         .route("/console/parked/{service}/{group}/{key}", get(parked::key_page))
         .route("/console/parked/{service}/{group}/{key}/replay", post(parked::replay))

@@ -11,8 +11,8 @@ use super::events::Fragments;
 use super::layout::{self, Here, Page};
 use super::orders::read;
 use super::session::SignedIn;
-use super::words::{chip, empty, id, money, order_chip, spaced, time, Tone};
-use super::{Console, Shop, escape_query, sample};
+use super::words::{Tone, chip, date, empty, id, money, order_chip, spaced, time};
+use super::{Console, Shop, escape_query, sample, stuck};
 
 pub(super) async fn page(
     State(console): State<Console>,
@@ -130,13 +130,15 @@ fn tone(status: &str) -> &'static str {
 
 fn drawn(saga: Option<&Value>, drawing: Option<&Value>) -> Markup {
     let Some(saga) = saga else {
-        return empty("No saga began", html! {
-            "The order was refused before anything was asked of another service, "
-            "so there is nothing to undo."
-        });
+        return empty(
+            "No saga began",
+            html! {
+                "The order was refused before anything was asked of another service, "
+                "so there is nothing to undo."
+            },
+        );
     };
     let phase = saga["phase"].as_str().unwrap_or_default();
-    let stuck = phase == "stuck";
     html! {
         header {
             h2 { "Saga" }
@@ -151,14 +153,11 @@ fn drawn(saga: Option<&Value>, drawing: Option<&Value>) -> Markup {
                 @for state in ["done", "running", "remaining", "refused", "undone", "stuck"] {
                     li class={ "step " (state) } { i {} (state) }
                 }
+                li class="pivot" { i {} "the last that can be refused" }
             }
         }
-        @if stuck {
-            p class="notice bad" role="alert" {
-                strong { "An undo cannot be done, and waits for you. " }
-                "Set right what hinders it, then " code { "switchboard sagas retry " (saga["instance"].as_str().unwrap_or_default()) }
-                "; or do it by hand, then " code { "switchboard sagas resolve … --reason …" } "."
-            }
+        @if phase == "stuck" {
+            (stuck::forms(saga["instance"].as_str().unwrap_or_default(), saga))
         }
         // Made by the saga itself, with every name escaped.
         div class="scroll" tabindex="0" role="region" aria-label="The saga's steps" {
@@ -176,6 +175,16 @@ struct Line {
     detail: String,
 }
 
+impl Line {
+    fn rank(&self) -> u8 {
+        match (self.whose, &*self.what) {
+            ("order", "Placed") => 0,
+            ("saga", _) => 1,
+            _ => 2,
+        }
+    }
+}
+
 /// The order's audit trail and its saga's journal, merged by time.
 fn events(trail: &Value, saga: Option<&Value>) -> Markup {
     let list = |value: &Value, field: &str| value[field].as_array().cloned().unwrap_or_default();
@@ -184,7 +193,8 @@ fn events(trail: &Value, saga: Option<&Value>) -> Markup {
     if let Some(saga) = saga {
         lines.extend(list(saga, "events").iter().map(|event| line("saga", event, "at")));
     }
-    lines.sort_by(|a, b| a.at.cmp(&b.at));
+    // Of one commit's facts the answer comes before the state that it led to.
+    lines.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.rank().cmp(&b.rank())));
     html! {
         h2 { "What happened" }
         ol class="timeline" {
@@ -265,7 +275,7 @@ fn facts(order: &Value) -> Markup {
                 dt { "Shipment" }
                 dd { (id(text("shipment_id"))) br; code { (text("tracking_number")) } }
             }
-            dt { "Placed" } dd { (time(text("created_at"))) }
+            dt { "Placed" } dd { (date(text("created_at"))) }
         }
     }
 }

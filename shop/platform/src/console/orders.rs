@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::events::Fragments;
 use super::layout::{self, Here, Page};
 use super::session::SignedIn;
-use super::words::{empty, id, money, order_chip, time};
+use super::words::{date, empty, id, money, order_chip};
 use super::{Console, Shop, escape_query, sample};
 use crate::load::client::Call;
 
@@ -78,16 +78,20 @@ async fn rows(shop: &Shop, cursor: Option<&str>) -> Markup {
     };
     let items = page["items"].as_array().cloned().unwrap_or_default();
     if items.is_empty() {
-        return empty("No order yet", html! {
-            "Let some customers order: run " code { "switchboard demo" } " in a second terminal. "
-            "They show up here at once."
-        });
+        return empty(
+            "No order yet",
+            html! {
+                "Let some customers order: run " code { "switchboard demo" } " in a second terminal. "
+                "They show up here at once."
+            },
+        );
     }
     html! {
         div class="scroll" tabindex="0" role="region" aria-label="Orders" {
             table class="rows" {
                 thead { tr {
-                    th { "Order" } th { "State" } th class="figure" { "Total" } th { "Customer" }
+                    th { "Order" } th { "State" } th class="figure" { "Total" }
+                    th class="wide" { "Customer" }
                     th { "Placed" }
                 } }
                 tbody { @for order in &items { (row(order)) } }
@@ -108,8 +112,8 @@ fn row(order: &Value) -> Markup {
             th scope="row" { a href={ "/console/orders/" (text("id")) } { (id(text("id"))) } }
             td { (order_chip(text("status"))) }
             td class="figure" { (money(&order["total"])) }
-            td { (id(text("user_id"))) }
-            td { (time(text("created_at"))) }
+            td class="wide" { (id(text("user_id"))) }
+            td { (date(text("created_at"))) }
         }
     }
 }

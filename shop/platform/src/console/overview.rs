@@ -33,17 +33,19 @@ pub(super) async fn page(State(console): State<Console>, who: SignedIn) -> Marku
                     "declare. Point at a box to follow its cords."
                 }
             }
-            @for (id, station, title, about) in SECTIONS {
-                section #(id) class="stage" aria-labelledby={ (id) "-title" } {
-                    header {
-                        span class="station" { (station) }
-                        h2 id={ (id) "-title" } { (title) }
-                        p { (about) }
-                    }
-                    div id={ (id) "-rows" } class="scroll" tabindex="0" role="region"
-                        aria-labelledby={ (id) "-title" } {
-                        @if let Some(it) = piece(&format!("{id}-rows")) { (it) }
-                        @else if id == "read" { (read()) }
+            div class="stages" {
+                @for (id, station, title, about) in SECTIONS {
+                    section #(id) class="stage" aria-labelledby={ (id) "-title" } {
+                        header {
+                            span class="station" { (station) }
+                            h2 id={ (id) "-title" } { (title) }
+                            p { (about) }
+                        }
+                        div id={ (id) "-rows" } class="scroll" tabindex="0" role="region"
+                            aria-labelledby={ (id) "-title" } {
+                            @if let Some(it) = piece(&format!("{id}-rows")) { (it) }
+                            @else if id == "read" { (read()) }
+                        }
                     }
                 }
             }
@@ -52,11 +54,36 @@ pub(super) async fn page(State(console): State<Console>, who: SignedIn) -> Marku
 }
 
 const SECTIONS: [(&str, &str, &str, &str); 6] = [
-    ("edge", "edge", "Services", "Each has a store and a listener of its own; the gateway passes calls by their path."),
-    ("commit", "commit", "Stores", "One unit, one commit: events, rows, messages and marks become true together."),
-    ("relay", "relay", "Outboxes", "Committed messages that the relay has yet to carry to the broker."),
-    ("carry", "carry", "Topics", "Records on the embedded log; an acknowledgement means that they are synced."),
-    ("react", "react", "Groups", "Each group keeps its progress in its own store, in the unit of the effect."),
+    (
+        "edge",
+        "edge",
+        "Services",
+        "Each has a store and a listener of its own; the gateway passes calls by their path.",
+    ),
+    (
+        "commit",
+        "commit",
+        "Stores",
+        "One unit, one commit: events, rows, messages and marks become true together.",
+    ),
+    (
+        "relay",
+        "relay",
+        "Outboxes",
+        "Committed messages that the relay has yet to carry to the broker.",
+    ),
+    (
+        "carry",
+        "carry",
+        "Topics",
+        "Records on the embedded log; an acknowledgement means that they are synced.",
+    ),
+    (
+        "react",
+        "react",
+        "Groups",
+        "Each group keeps its progress in its own store, in the unit of the effect.",
+    ),
     ("read", "read", "Health & metrics", "The same figures for programs."),
 ];
 

@@ -94,11 +94,14 @@ async fn rows(shop: &Shop) -> (Markup, usize) {
     all.sort_by_key(|(_, key)| (key.due.is_some(), key.since));
     let parked = all.iter().filter(|(_, key)| key.due.is_none()).count();
     if all.is_empty() {
-        let none = empty("Nothing is parked", html! {
-            "A message is tried four times at once and then three times with pauses. If it still "
-            "fails, or cannot even be read, its key is parked and shows up here, with every "
-            "failure and a button to replay it."
-        });
+        let none = empty(
+            "Nothing is parked",
+            html! {
+                "A message is tried four times at once and then three times with pauses. If it still "
+                "fails, or cannot even be read, its key is parked and shows up here, with every "
+                "failure and a button to replay it."
+            },
+        );
         return (none, 0);
     }
     let now = shop.clock.now();
@@ -182,10 +185,13 @@ pub(super) async fn key_fragments(shop: &Shop, place: &Place) -> Fragments {
 
 async fn look(shop: &Shop, place: &Place) -> Markup {
     let open = || {
-        empty("This key is open", html! {
-            "Its messages were handled, or dropped, and new ones flow. "
-            a href="/console/parked" { "Look at all parked keys" } "."
-        })
+        empty(
+            "This key is open",
+            html! {
+                "Its messages were handled, or dropped, and new ones flow. "
+                a href="/console/parked" { "Look at all parked keys" } "."
+            },
+        )
     };
     let Some(service) = shop.service(&place.service) else { return open() };
     let key = Key::from(&*place.key);
@@ -330,7 +336,10 @@ fn said(done: Option<&str>) -> Markup {
     let (tone, text) = match done {
         Some("replayed") => ("good", "Replayed: its messages are tried again, in order."),
         Some("dropped") => ("good", "Dropped: what waited behind it goes on."),
-        Some("moved") => ("warn", "Nothing was done: the key is open by now, or its first message is another one. Look again."),
+        Some("moved") => (
+            "warn",
+            "Nothing was done: the key is open by now, or its first message is another one. Look again.",
+        ),
         _ => return html! {},
     };
     html! { p class={ "notice " (tone) } role="status" { (text) } }
@@ -369,8 +378,7 @@ pub(super) async fn skip(
     let service = shop.service(&place.service).ok_or_else(Problem::not_found)?;
     tracing::warn!(?place, skip.entry, reason, "an operator drops a message");
     let key = Key::from(&*place.key);
-    let done =
-        operator::skip(&*service.store, &place.group, &key, skip.entry, reason).await;
+    let done = operator::skip(&*service.store, &place.group, &key, skip.entry, reason).await;
     after(&place, done, "dropped")
 }
 

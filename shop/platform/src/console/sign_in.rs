@@ -79,23 +79,27 @@ fn target(next: Option<String>) -> String {
 }
 
 fn form(headers: &HeaderMap, next: &str, wrong: Option<&str>) -> Markup {
-    layout::bare("Sign in", Theme::of(headers), html! {
-        form class="sign-in" action="/console/sign-in" method="post" {
-            h1 { "Sign in" }
-            p { "The console asks for the operator's token. " code { "switchboard up" }
-                " prints where it is: the file " code { "operator-token" } " in the data folder." }
-            input type="hidden" name="next" value=(next);
-            // Password managers want a name to keep a token under.
-            input class="hidden" type="text" name="user" value="operator" autocomplete="username"
-                tabindex="-1" aria-hidden="true" readonly;
-            label for="token" { "Operator's token" }
-            input #token name="token" type="password" required autofocus
-                autocomplete="current-password" spellcheck="false"
-                aria-invalid=[wrong.map(|_| "true")] aria-describedby=[wrong.map(|_| "wrong")];
-            @if let Some(wrong) = wrong { p #wrong class="wrong" role="alert" { (wrong) } }
-            button class="primary" { "Sign in" }
-        }
-    })
+    layout::bare(
+        "Sign in",
+        Theme::of(headers),
+        html! {
+            form class="sign-in" action="/console/sign-in" method="post" {
+                h1 { "Sign in" }
+                p { "The console asks for the operator's token. " code { "switchboard up" }
+                    " prints where it is: the file " code { "operator-token" } " in the data folder." }
+                input type="hidden" name="next" value=(next);
+                // Password managers want a name to keep a token under.
+                input class="hidden" type="text" name="user" value="operator" autocomplete="username"
+                    tabindex="-1" aria-hidden="true" readonly;
+                label for="token" { "Operator's token" }
+                input #token name="token" type="password" required autofocus
+                    autocomplete="current-password" spellcheck="false"
+                    aria-invalid=[wrong.map(|_| "true")] aria-describedby=[wrong.map(|_| "wrong")];
+                @if let Some(wrong) = wrong { p #wrong class="wrong" role="alert" { (wrong) } }
+                button class="primary" { "Sign in" }
+            }
+        },
+    )
 }
 
 #[cfg(test)]
@@ -109,7 +113,8 @@ mod tests {
         };
         check("/console/orders/1", "/console/orders/1");
         check("/console", "/console");
-        for elsewhere in ["https://evil.example", "//evil.example", "/consolex", "/console/sign-in"] {
+        for elsewhere in ["https://evil.example", "//evil.example", "/consolex", "/console/sign-in"]
+        {
             check(elsewhere, "/console");
         }
         check("/console/\\evil", "/console");

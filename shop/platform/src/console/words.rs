@@ -61,10 +61,20 @@ pub(super) fn time(text: &str) -> Markup {
     html! { time datetime=(text) title=(text) { (show::clock(text)) } }
 }
 
+/// A day with the time of it.
+pub(super) fn date(text: &str) -> Markup {
+    let day = text.split_once('T').map_or("", |(day, _)| day);
+    let clock = show::clock(text);
+    let clock = clock.split_once('.').map_or(&*clock, |(seconds, _)| seconds);
+    html! { time datetime=(text) title=(text) { span class="date" { (day) } " " (clock) } }
+}
+
 /// An amount of money.
 pub(super) fn money(value: &Value) -> Markup {
-    let amount = show::minor(value["amount"].as_i64().unwrap_or_default());
-    html! { (amount) " " small { (value["currency"].as_str().unwrap_or_default()) } }
+    let amount = value["amount"].as_i64().unwrap_or_default();
+    let sign = if amount < 0 { "−" } else { "" };
+    let amount = amount.unsigned_abs();
+    html! { (sign) (count(amount / 100)) "." (format!("{:02}", amount % 100)) " " small { (value["currency"].as_str().unwrap_or_default()) } }
 }
 
 /// A count with thin spaces between thousands.
@@ -137,7 +147,10 @@ mod tests {
         assert_eq!(count(12), "12");
         assert_eq!(bytes(1_023), "1023 B");
         assert_eq!(bytes(1_572_864), "1.5 MiB");
-        assert_eq!([rate(None), rate(Some(0.0)), rate(Some(3.14)), rate(Some(99.6))].join(" "), "– 0/s 3.1/s 100/s");
+        assert_eq!(
+            [rate(None), rate(Some(0.0)), rate(Some(3.14)), rate(Some(99.6))].join(" "),
+            "– 0/s 3.1/s 100/s"
+        );
         let then = Timestamp::default();
         assert_eq!(age(then.plus(Duration::from_secs(7_300)), then), "2 h");
     }

@@ -96,9 +96,9 @@ impl Client {
         call: &Call<'_>,
     ) -> Result<Answer, CallError> {
         let answered = tokio::time::timeout(PATIENCE, self.send(&method, path, call)).await;
-        answered.unwrap_or_else(|elapsed| Err(elapsed.into())).map_err(|source| {
-            CallError::NoAnswer { method, path: path.to_owned(), source }
-        })
+        answered
+            .unwrap_or_else(|elapsed| Err(elapsed.into()))
+            .map_err(|source| CallError::NoAnswer { method, path: path.to_owned(), source })
     }
 
     async fn send(&self, method: &Method, path: &str, call: &Call<'_>) -> Result<Answer, BoxError> {
@@ -167,15 +167,10 @@ impl Client {
 
 /// Whether the shop asks for the same call again: it starts, drains, or still runs the first one.
 fn is_later(answer: &Answer) -> bool {
-    let later = [
-        StatusCode::BAD_GATEWAY,
-        StatusCode::SERVICE_UNAVAILABLE,
-        StatusCode::GATEWAY_TIMEOUT,
-    ];
-    let still_running =
-        answer.status == StatusCode::CONFLICT && answer.body["detail"].as_str().is_some_and(|text| {
-            text.contains("still running")
-        });
+    let later =
+        [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
+    let still_running = answer.status == StatusCode::CONFLICT
+        && answer.body["detail"].as_str().is_some_and(|text| text.contains("still running"));
     later.contains(&answer.status) || still_running
 }
 

@@ -61,8 +61,7 @@ impl Mix {
     /// The next wish; `None` when there are no products at all.
     pub fn wish(&mut self) -> Option<Wish> {
         let fails = self.failing > 0 && self.rng.below(self.failing) == 0;
-        let fates =
-            [Fate::OutOfStock, Fate::NotServed, Fate::UnknownProduct, Fate::TooExpensive];
+        let fates = [Fate::OutOfStock, Fate::NotServed, Fate::UnknownProduct, Fate::TooExpensive];
         let fate = match fails {
             true => *self.rng.pick(&fates)?,
             false => Fate::Well,

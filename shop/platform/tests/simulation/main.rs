@@ -177,12 +177,22 @@ fn check_history(view: &Value) {
         .map(|past| past["status"].as_str().unwrap())
         .collect();
     let allowed: [&[&str]; 4] = [
-        &["started", "payment_processing", "inventory_reserved", "shipping_processing", "completed"],
+        &[
+            "started",
+            "payment_processing",
+            "inventory_reserved",
+            "shipping_processing",
+            "completed",
+        ],
         &["started", "failed"],
         &["started", "payment_processing", "payment_cancelled"],
         &[
-            "started", "payment_processing", "inventory_reserved", "shipping_processing",
-            "compensate_inventory", "payment_cancelled",
+            "started",
+            "payment_processing",
+            "inventory_reserved",
+            "shipping_processing",
+            "compensate_inventory",
+            "payment_cancelled",
         ],
     ];
     assert!(allowed.contains(&&*path), "not a declared path: {path:?}");

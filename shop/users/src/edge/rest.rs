@@ -1,6 +1,7 @@
 //! Users and sessions over REST.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRef, Path, State};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use shop_edge::{Auth, Deps, Input, Page, Principal, Problem, RequestContext, ope
 use switchboard_core::chain;
 
 use crate::app::{App, Change, Error, TOKEN_TTL, User};
+use crate::passwords::CannotHash;
 
 #[derive(Clone)]
 struct Edge {
@@ -104,7 +106,7 @@ async fn replace(
 ) -> Result<Json<Value>, Problem> {
     caller.owns_or_404(&id)?;
     let (name, email) = (Some(input.text("name", 1..=100)), Some(input.email("email")));
-    let password = input.has("password").then(|| input.secret("password", 8..=256));
+    let password = input.names("password").then(|| input.secret("password", 8..=256));
     input.finish()?;
     let user = edge.app.change(context, &id, Change { name, email, password }).await?;
     Ok(Json(representation(&user)))
@@ -118,9 +120,10 @@ async fn change(
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
     caller.owns_or_404(&id)?;
-    let name = input.has("name").then(|| input.text("name", 1..=100));
-    let email = input.has("email").then(|| input.email("email"));
-    let password = input.has("password").then(|| input.secret("password", 8..=256));
+    // A merge patch removes what it names as null, and none of these can be removed.
+    let name = input.names("name").then(|| input.text("name", 1..=100));
+    let email = input.names("email").then(|| input.email("email"));
+    let password = input.names("password").then(|| input.secret("password", 8..=256));
     input.finish()?;
     let user = edge.app.change(context, &id, Change { name, email, password }).await?;
     Ok(Json(representation(&user)))
@@ -154,6 +157,11 @@ fn representation(user: &User) -> Value {
     })
 }
 
+/// Whole seconds, so that whoever waits for them has waited long enough.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
@@ -163,10 +171,11 @@ impl From<Error> for Problem {
                 Self::unauthorized("The e-mail address or the password is wrong.")
             }
             Error::TooOften(wait) => {
-                Self::too_many_requests("Too many wrong passwords.", wait.as_secs() + 1)
+                Self::too_many_requests("Too many wrong passwords.", seconds(wait))
             }
             Error::Read(error) => error.into(),
             Error::Commit(error) => error.into(),
+            Error::Hash(CannotHash::Busy) => Self::unavailable("Too many sign in; try again."),
             Error::Hash(_) | Error::Sign(_) => {
                 tracing::error!(error = chain(&error), "sign-in fails");
                 Self::internal()

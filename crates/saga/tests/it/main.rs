@@ -1,0 +1,12 @@
+//! Sagas from outside: the table, participants, runs on a store in memory, diagrams, and the trials.
+
+mod definition;
+mod diagram;
+mod flows;
+mod operator;
+mod participant;
+mod table;
+mod timeouts;
+mod trials;
+mod trip;
+mod world;

@@ -1,0 +1,176 @@
+//! The program itself: what it prints, how it ends, and what it says when it cannot go on.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_switchboard");
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).stdin(Stdio::null());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SWITCHBOARD_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// A running `up`, killed when the test fails.
+struct Up(Child, Vec<String>);
+
+impl Up {
+    fn start(data: &Path) -> Self {
+        let data = data.to_str().unwrap();
+        let mut child = program(&["up", "--listen", "127.0.0.1:0", "--data", data])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut printed = Vec::new();
+        for line in &mut lines {
+            printed.push(line.unwrap());
+            if printed.last().unwrap().starts_with("ready") {
+                std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+                return Self(child, printed);
+            }
+        }
+        panic!("it ended before it was ready: {printed:?}");
+    }
+
+    fn url(&self) -> &str {
+        let words = self.1.iter().flat_map(|line| line.split_whitespace());
+        words.clone().find(|word| word.starts_with("http://")).unwrap()
+    }
+
+    fn signal(&mut self, signal: &str) -> i32 {
+        Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
+        let begun = Instant::now();
+        let status = self.0.wait().unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        status.code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _gone_already = self.0.kill();
+        let _gone_already = self.0.wait();
+    }
+}
+
+#[test]
+fn up_prints_where_things_are_never_the_token_and_ends_with_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for signal in ["-INT", "-TERM"] {
+        let mut up = Up::start(&data);
+        let token_file = data.join("operator-token");
+        let token = std::fs::read_to_string(&token_file).unwrap();
+        let printed = up.1.join("\n");
+        assert!(printed.contains(token_file.to_str().unwrap()), "{printed}");
+        assert!(!printed.contains(token.trim()), "the token itself is never printed");
+        assert_eq!(up.signal(signal), 0, "{signal}");
+    }
+}
+
+#[test]
+fn a_second_up_says_who_is_there_and_a_taken_port_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path());
+    let data = folder.path().to_str().unwrap();
+    let second = run(&["up", "--listen", "127.0.0.1:0", "--data", data]);
+    assert!(!second.status.success() && said(&second).contains("in use"), "{}", said(&second));
+    let port = up.url().trim_start_matches("http://");
+    let taken = run(&["up", "--listen", port, "--ephemeral"]);
+    assert!(!taken.status.success() && said(&taken).contains("--listen"), "{}", said(&taken));
+    assert_eq!(said(&taken).lines().count(), 1, "one clear message: {}", said(&taken));
+}
+
+#[test]
+fn operators_commands_find_the_running_shop_by_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path());
+    let data = folder.path().to_str().unwrap();
+    let demo = run(&["demo", "--data", data, "--orders", "8", "--customers", "3", "--seed", "1"]);
+    assert!(demo.status.success() && said(&demo).contains("All sums agree"), "{}", said(&demo));
+    for (arguments, expected) in [
+        (&["sagas", "list", "--data", data][..], "completed"),
+        (&["sagas", "diagram", "--data", data], "stateDiagram-v2"),
+        (&["dead", "list", "--data", data], "no key is blocked"),
+        (&["dead", "replay", "--all", "--data", data], "no key is parked"),
+        (&["log", "inspect", "--data", data], "sound"),
+        (&["doctor", "--data", data], "can be taken"),
+    ] {
+        let output = run(arguments);
+        let said = said(&output);
+        assert!(output.status.success() && said.contains(expected), "{arguments:?}: {said}");
+    }
+    let none = run(&["dead", "show", "no.group", "no-key", "--url", up.url(), "--data", data]);
+    assert!(!none.status.success() && said(&none).contains("not blocked"), "{}", said(&none));
+}
+
+#[test]
+fn without_a_shop_every_command_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("none");
+    let data = data.to_str().unwrap();
+    let away = run(&["sagas", "list", "--data", data]);
+    assert!(!away.status.success() && said(&away).contains("--token-file"), "{}", said(&away));
+    let away = run(&["demo", "--url", "http://127.0.0.1:9", "--data", data]);
+    assert!(!away.status.success() && said(&away).contains("switchboard up"), "{}", said(&away));
+    assert!(run(&["doctor", "--data", data]).status.success(), "nothing is wrong yet");
+}
+
+#[test]
+fn fresh_asks_and_without_anybody_to_ask_deletes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    Up::start(folder.path()).signal("-TERM");
+    let before = std::fs::read(folder.path().join("operator-token")).unwrap();
+    let asked = run(&["up", "--fresh", "--listen", "127.0.0.1:0", "--data", data]);
+    assert!(!asked.status.success() && said(&asked).contains("--yes"), "{}", said(&asked));
+    assert_eq!(std::fs::read(folder.path().join("operator-token")).unwrap(), before);
+}
+
+#[test]
+fn print_config_shows_who_won() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("switchboard.toml");
+    std::fs::write(&file, "listen = '127.0.0.1:7000'\npublic = false\n").unwrap();
+    let output = program(&["up", "--data", "/srv/shop", "--print-config"])
+        .current_dir(folder.path())
+        .env("SWITCHBOARD_PUBLIC", "true")
+        .output()
+        .unwrap();
+    let said = said(&output);
+    for (line, expected) in [
+        ("listen", "file switchboard.toml"),
+        ("public", "environment SWITCHBOARD_PUBLIC"),
+        ("data", "command line"),
+        ("traces", "default"),
+    ] {
+        let found = said.lines().find(|it| it.starts_with(line)).unwrap_or_default();
+        assert!(found.contains(expected), "{line}: {said}");
+    }
+}
+
+#[test]
+fn help_has_examples() {
+    for arguments in [&["--help"][..], &["up", "--help"], &["demo", "--help"]] {
+        let help = run(arguments);
+        assert!(help.status.success() && said(&help).contains("Examples:"), "{}", said(&help));
+    }
+}
