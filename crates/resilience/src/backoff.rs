@@ -75,11 +75,7 @@ impl Backoff {
     ///
     /// # Errors
     /// [`InvalidBackoff`] when there is no attempt, or when `base` is zero or above `cap`.
-    pub const fn new(
-        attempts: u32,
-        base: Duration,
-        cap: Duration,
-    ) -> Result<Self, InvalidBackoff> {
+    pub const fn new(attempts: u32, base: Duration, cap: Duration) -> Result<Self, InvalidBackoff> {
         if attempts == 0 {
             return Err(InvalidBackoff("there must be at least one attempt"));
         }
@@ -119,7 +115,8 @@ impl Backoff {
             return None;
         }
         let exponent = i32::try_from(failed - 1).unwrap_or(i32::MAX);
-        let plain = (self.base.as_secs_f64() * self.factor.powi(exponent)).min(self.cap.as_secs_f64());
+        let plain =
+            (self.base.as_secs_f64() * self.factor.powi(exponent)).min(self.cap.as_secs_f64());
         let seconds = match self.jitter {
             Jitter::None => plain,
             Jitter::Share(share) => plain * (1.0 + share * (2.0 * rng.fraction() - 1.0)),
@@ -136,7 +133,8 @@ mod tests {
     #[test]
     fn classic_waits_one_two_four_eight_and_gives_up() {
         let plain = Backoff::classic().with_jitter(Jitter::None).unwrap();
-        let waits: Vec<_> = (1..=5).map(|failed| plain.wait(failed, &mut Rng::from_seed(0))).collect();
+        let waits: Vec<_> =
+            (1..=5).map(|failed| plain.wait(failed, &mut Rng::from_seed(0))).collect();
         let seconds = |s| Some(Duration::from_secs(s));
         assert_eq!(waits, [seconds(1), seconds(2), seconds(4), seconds(8), None]);
     }

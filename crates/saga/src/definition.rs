@@ -137,10 +137,7 @@ impl<S: Serialize + DeserializeOwned + Send + Sync + 'static> Definition<S> {
 
     /// What the service adds to the unit of each change: rows, events, messages.
     #[must_use]
-    pub fn on_change(
-        mut self,
-        hook: impl Fn(&S, &Change) -> Unit + Send + Sync + 'static,
-    ) -> Self {
+    pub fn on_change(mut self, hook: impl Fn(&S, &Change) -> Unit + Send + Sync + 'static) -> Self {
         self.hook = Arc::new(hook);
         self
     }

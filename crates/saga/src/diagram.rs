@@ -45,7 +45,8 @@ impl<S> Definition<S> {
         line("undone", "[*]", "");
         // Mermaid wants identifiers without spaces, and shows what they are described as.
         for step in self.steps.iter().filter(|step| step.undo.is_some()) {
-            let _ = writeln!(text, "    {} : {}", undo(step.name).replace(' ', "_"), undo(step.name));
+            let _ =
+                writeln!(text, "    {} : {}", undo(step.name).replace(' ', "_"), undo(step.name));
         }
         text
     }

@@ -12,12 +12,11 @@ use switchboard_store::{
 };
 
 use crate::wire::{Asked, TimedOut};
-use crate::{
-    Act, Action, Change, Definition, Illegal, Instance, Outcome, Phase, Reply, SagaEvent,
-};
+use crate::{Act, Action, Change, Definition, Illegal, Instance, Outcome, Phase, Reply, SagaEvent};
 
-/// Events of one run, at most: enough for every step, undo and retry, and for months of timeouts.
-const EVENTS_MAX: usize = 10_000;
+/// Events of a run that are read at once. A run that nobody answers gets one more with every
+/// timeout, so all pages are read, however many there are.
+const PAGE: usize = 1_000;
 
 /// One row per run: where it stands, for lists. The truth is its stream.
 pub static SAGAS: Table = Table {
@@ -183,7 +182,16 @@ impl<S: Serialize + DeserializeOwned + Send + Sync + 'static> Orchestrator<S> {
     /// # Errors
     /// The store's, or [`Error::Illegal`] when its events do not fit the definition.
     pub async fn load(&self, id: &str) -> Result<Option<Shown>, Error> {
-        let events = self.store.stream(&self.stream(id), 0, EVENTS_MAX).await?;
+        let (stream, mut events) = (self.stream(id), Vec::<StoredEvent>::new());
+        loop {
+            let after = events.last().map_or(0, |event| event.version);
+            let page = self.store.stream(&stream, after, PAGE).await?;
+            let is_last = page.len() < PAGE;
+            events.extend(page);
+            if is_last {
+                break;
+            }
+        }
         let decoded: Vec<_> = events
             .iter()
             .map(|event| Ok((event.decode()?, event.time)))
@@ -196,11 +204,7 @@ impl<S: Serialize + DeserializeOwned + Send + Sync + 'static> Orchestrator<S> {
     ///
     /// # Errors
     /// The store's.
-    pub async fn list(
-        &self,
-        phase: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
+    pub async fn list(&self, phase: Option<&str>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         let mut select = Select::all(&SAGAS).descending("updated_at").limit(limit);
         select = select.only("saga", self.definition.name);
         if let Some(phase) = phase {
@@ -298,7 +302,13 @@ impl<S: Serialize + DeserializeOwned + Send + Sync + 'static> Orchestrator<S> {
             }
             Act::Wait => {}
         }
-        let (outcome, data) = told.map_or((None, Json::Null), |(outcome, data)| (Some(outcome), data));
+        // A timer that fires while a person is waited for is not set again, so whatever a
+        // resolution asks for next needs one.
+        if matches!(from.phase, Phase::Stuck { .. }) && matches!(act, Act::Do(_) | Act::Undo(_)) {
+            unit = unit.timer(self.timer(id, now));
+        }
+        let (outcome, data) =
+            told.map_or((None, Json::Null), |(outcome, data)| (Some(outcome), data));
         let change = Change {
             from: Some(from.phase),
             to: run.state.phase,
@@ -348,8 +358,7 @@ impl<S: Serialize + DeserializeOwned + Send + Sync + 'static> Orchestrator<S> {
     }
 
     fn timer(&self, id: &str, asked_at: Timestamp) -> TimerOp {
-        let timed_out =
-            TimedOut { saga: self.definition.name.to_owned(), instance: id.to_owned() };
+        let timed_out = TimedOut { saga: self.definition.name.to_owned(), instance: id.to_owned() };
         TimerOp::Set {
             id: self.timer_id(id).into(),
             due: asked_at.plus(self.definition.patience),

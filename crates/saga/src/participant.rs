@@ -118,9 +118,11 @@ impl Participant {
             Some(_refused) => answered(&asked, version, (Outcome::Done, nothing(), None)),
             None => {
                 let key = asked.effect(Action::Do);
-                let tombstone = Unit::new()
-                    .expect(Expect::row_absent(&EFFECTS, &*key))
-                    .put(&EFFECTS, key, cells(asked.epoch, Outcome::Rejected, Some(UNDONE_BEFORE), &Json::Null));
+                let tombstone = Unit::new().expect(Expect::row_absent(&EFFECTS, &*key)).put(
+                    &EFFECTS,
+                    key,
+                    cells(asked.epoch, Outcome::Rejected, Some(UNDONE_BEFORE), &Json::Null),
+                );
                 let unit = answered(&asked, version, (Outcome::Done, nothing(), None))?;
                 Ok(unit.and(tombstone))
             }

@@ -43,7 +43,7 @@ struct Signal {
 
 impl Shared {
     pub(crate) fn new(wal_bytes: u64) -> Arc<Self> {
-        let pages = usize::try_from(wal_bytes / 2 / 4_096).unwrap_or(1_000);
+        let pages = usize::try_from(wal_bytes / 4_096).unwrap_or(1_000);
         Arc::new(Self {
             turn: Mutex::new(()),
             signal: Mutex::default(),

@@ -51,7 +51,7 @@ mod store;
 mod writer;
 
 pub use error::OpenError;
+pub use options::Options;
 #[doc(hidden)]
 pub use options::Planted;
-pub use options::Options;
 pub use store::SqliteStore;

@@ -53,7 +53,7 @@ impl Options {
             clock,
             rng,
             tables: Vec::new(),
-            wal_bytes: 8 << 20,
+            wal_bytes: 16 << 20,
             batch_units: 1_024,
             lazy_wait: Duration::from_millis(20),
             vfs: None,
@@ -68,8 +68,9 @@ impl Options {
         self
     }
 
-    /// To what size the write-ahead file is grown when the store opens; it is checkpointed at half
-    /// of it, off the writer's path, and then overwritten. Default 8 MiB, from 256 KiB to 1 GiB.
+    /// How much the write-ahead file holds before it is checkpointed, off the writer's path, and
+    /// then overwritten. It is grown to this size once, when the store is first opened. Default
+    /// 16 MiB, from 256 KiB to 1 GiB.
     #[must_use]
     pub fn with_wal_bytes(mut self, bytes: u64) -> Self {
         self.wal_bytes = bytes.clamp(256 << 10, 1 << 30);

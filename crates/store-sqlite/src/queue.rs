@@ -102,12 +102,7 @@ impl Queue {
     /// to come again, and to wake a sleeping thread costs more than to look a few times. If
     /// something is there it waits for `expected` jobs, no longer than `patience`. False when there
     /// is nothing. `batch` is cleared first.
-    pub(crate) fn poll(
-        &self,
-        batch: &mut Vec<Job>,
-        expected: usize,
-        patience: Duration,
-    ) -> bool {
+    pub(crate) fn poll(&self, batch: &mut Vec<Job>, expected: usize, patience: Duration) -> bool {
         batch.clear();
         let begun = Instant::now();
         loop {

@@ -141,11 +141,7 @@ fn check_source(connection: &Connection, path: &Path, expected: &Name) -> Result
     Ok(())
 }
 
-fn declare(
-    connection: &Connection,
-    path: &Path,
-    table: &'static Table,
-) -> Result<(), OpenError> {
+fn declare(connection: &Connection, path: &Path, table: &'static Table) -> Result<(), OpenError> {
     let failed = |error| OpenError::sqlite(path, error);
     let name = table.name;
     let columns: String =
@@ -181,9 +177,8 @@ fn declare(
     for index in table.indexes {
         let suffix = index.join("_");
         let columns = index.iter().map(|c| format!("\"{c}\"")).collect::<Vec<_>>().join(", ");
-        let create = format!(
-            "CREATE INDEX IF NOT EXISTS \"{name}_by_{suffix}\" ON \"{name}\" ({columns})"
-        );
+        let create =
+            format!("CREATE INDEX IF NOT EXISTS \"{name}_by_{suffix}\" ON \"{name}\" ({columns})");
         connection.execute_batch(&create).map_err(failed)?;
     }
     Ok(())

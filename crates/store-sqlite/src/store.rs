@@ -232,7 +232,7 @@ impl Drop for Inner {
         self.turns.stop();
         self.pool.close();
         let mut threads = self.threads.lock();
-        // The writer goes last: the last connection to close removes the write-ahead file.
+        // The writer goes last: it checkpoints what is left.
         for thread in [threads.checkpointer.take(), threads.writer.take()].into_iter().flatten() {
             if thread.join().is_err() {
                 tracing::error!(store = %self.path.display(), "a thread of the store has panicked");

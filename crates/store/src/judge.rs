@@ -191,9 +191,7 @@ pub fn judge(unit: &Unit, view: &mut impl View, now: Timestamp) -> Result<Plan, 
 /// Where a group stands after `next`: within an epoch it only rises, and a former epoch never
 /// comes back.
 pub fn advance(present: Option<&Progress>, next: &Progress) -> bool {
-    present.is_none_or(|present| {
-        (next.epoch, next.position) > (present.epoch, present.position)
-    })
+    present.is_none_or(|present| (next.epoch, next.position) > (present.epoch, present.position))
 }
 
 // === impl Plan ===
@@ -388,10 +386,12 @@ fn versions(unit: &Unit, view: &mut impl View) -> Result<Vec<u64>, CommitError> 
     for (index, event) in unit.events.iter().enumerate() {
         let own = unit.events[..index].iter().rposition(|other| other.stream == event.stream);
         // A condition that holds has said already where the stream is.
-        let told = || unit.conditions.iter().find_map(|condition| match condition {
-            Expect::StreamAt { stream, version } if *stream == event.stream => Some(*version),
-            _ => None,
-        });
+        let told = || {
+            unit.conditions.iter().find_map(|condition| match condition {
+                Expect::StreamAt { stream, version } if *stream == event.stream => Some(*version),
+                _ => None,
+            })
+        };
         let present = match own.map(|earlier| versions[earlier]).or_else(told) {
             Some(present) => present,
             None => view.stream_version(&event.stream)?,

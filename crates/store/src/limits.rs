@@ -162,9 +162,9 @@ impl Declared {
             RowOp::Put { table, values, .. } => {
                 let bytes = values.iter().map(|(_, value)| size(value)).sum();
                 at_most("a row", bytes, ROW_BYTES, "bytes")?;
-                values.iter().try_for_each(|(column, value)| {
-                    fits(known(table, column)?, value, table.name)
-                })
+                values
+                    .iter()
+                    .try_for_each(|(column, value)| fits(known(table, column)?, value, table.name))
             }
         }
     }

@@ -238,7 +238,12 @@ impl Select {
 
     /// One more filter.
     #[must_use]
-    pub fn filter(mut self, column: &'static str, compare: Compare, value: impl Into<Value>) -> Self {
+    pub fn filter(
+        mut self,
+        column: &'static str,
+        compare: Compare,
+        value: impl Into<Value>,
+    ) -> Self {
         self.filters.push(Filter { column, compare, value: value.into() });
         self
     }

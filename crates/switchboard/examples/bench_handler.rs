@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release --example bench_handler [seconds]` prints one line of JSON.
 
+#[allow(dead_code, reason = "each bench compares itself with one of the floors")]
 #[path = "support/floor.rs"]
 mod floor;
 #[path = "support/watched.rs"]
@@ -52,7 +53,8 @@ async fn main() -> anyhow::Result<()> {
         ours.push(handled(time).await?);
         let folder = tempfile::tempdir()?;
         let path = folder.path().to_owned();
-        floors.push(tokio::task::spawn_blocking(move || floor::units(&path, IN_FLIGHT, time)).await?);
+        floors
+            .push(tokio::task::spawn_blocking(move || floor::units(&path, IN_FLIGHT, time)).await?);
     }
     let (ours, floor) = (median(ours), median(floors));
     println!(
@@ -78,7 +80,10 @@ async fn handled(time: Duration) -> anyhow::Result<floor::Run> {
     let log: Arc<dyn Broker> = Arc::new(log);
     log.declare(&Topology::of([Topic::new(Work::TOPIC)])).await?;
     let options = sqlite::Options::new(
-        folder.path().join("worker.db"), "worker", clock.clone(), Rng::from_entropy(),
+        folder.path().join("worker.db"),
+        "worker",
+        clock.clone(),
+        Rng::from_entropy(),
     );
     let store = SqliteStore::open(options.with_tables(&[&STATE]))?;
 
@@ -103,13 +108,15 @@ async fn handled(time: Duration) -> anyhow::Result<floor::Run> {
                 tags: Vec::new(),
                 data: Bytes::from(vec![b'7'; 200]),
             };
-            let mut unit = Unit::new().put(&STATE, &*stream, [("value", Value::from(vec![7; 200]))]);
+            let mut unit =
+                Unit::new().put(&STATE, &*stream, [("value", Value::from(vec![7; 200]))]);
             unit.events = vec![event("First"), event("Second")];
             Ok(unit)
         });
     let running = tokio::spawn(group.run(shutdown.clone()));
 
-    let mut source = Source { clock, rng: Rng::from_entropy(), sequences: HashMap::new(), number: 0 };
+    let mut source =
+        Source { clock, rng: Rng::from_entropy(), sequences: HashMap::new(), number: 0 };
     publish(&*log, source.next(IN_FLIGHT), &pending).await?;
     let begun = Instant::now();
     let mut latencies = Vec::new();

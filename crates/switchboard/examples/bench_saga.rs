@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release --example bench_saga [seconds]` prints one line of JSON per case.
 
+#[allow(dead_code, reason = "each bench compares itself with one of the floors")]
 #[path = "support/floor.rs"]
 mod floor;
 #[path = "support/watched.rs"]

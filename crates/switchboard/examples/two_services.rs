@@ -9,27 +9,38 @@ use switchboard::handler::Group;
 use switchboard::message::{Broker, MemoryBroker, Topic, Topology};
 use switchboard::relay::Relay;
 use switchboard::saga::{Answer, Definition, EFFECTS, Orchestrator, Participant, SAGAS, Step};
-use switchboard::store::{Expect, MemoryStore, NewMessage, Rows, Store, Table, Unit};
+use switchboard::store::{Expect, MemoryStore, NewMessage, Store, Table, Unit};
 use switchboard::{Clock, Envelope, Key, Message, Rng, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 static ROOMS: Table = Table { name: "rooms", columns: &[], indexes: &[] };
 
 #[derive(Serialize, Deserialize)]
-struct Trip { id: String, room: String }
+struct Trip {
+    id: String,
+    room: String,
+}
 #[derive(Serialize, Deserialize)]
-struct Book { room: String }
+struct Book {
+    room: String,
+}
 #[derive(Serialize, Deserialize)]
-struct Unbook { room: String }
+struct Unbook {
+    room: String,
+}
 #[derive(Serialize, Deserialize)]
-struct Pay { trip: String }
+struct Pay {
+    trip: String,
+}
 
 macro_rules! message {
     ($type:ty, $topic:literal, $kind:literal, $key:ident) => {
         impl Message for $type {
             const TOPIC: &'static str = $topic;
             const KIND: &'static str = $kind;
-            fn key(&self) -> Option<Key> { Some(Key::from(&*self.$key)) }
+            fn key(&self) -> Option<Key> {
+                Some(Key::from(&*self.$key))
+            }
         }
     };
 }
@@ -47,7 +58,10 @@ fn hotel(store: Arc<dyn Store>, broker: Arc<dyn Broker>, clock: Arc<dyn Clock>) 
             async move {
                 seat.perform(&cause, || async {
                     let unit = Unit::new().expect(Expect::row_absent(&ROOMS, &*wish.room));
-                    Ok(Answer::Done { unit: unit.put(&ROOMS, &*wish.room, []), reply: "booked".into() })
+                    Ok(Answer::Done {
+                        unit: unit.put(&ROOMS, &*wish.room, []),
+                        reply: "booked".into(),
+                    })
                 })
                 .await
             }

@@ -23,7 +23,8 @@ Examples:
 
 /// A shop of separate services that talk through an embedded, durable broker.
 #[derive(Debug, Parser)]
-#[command(name = "switchboard", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "switchboard", version, about, after_help = EXAMPLES)]
+#[command(arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     flags: Flags,

@@ -52,7 +52,8 @@ pub enum FolderError {
     NotOurs(PathBuf),
     /// Another version of this program wrote it.
     #[error(
-        "{path} has the layout `{found}`, and this program knows `{LAYOUT}`: use the program that wrote it"
+        "{path} has the layout `{found}`, and this program knows `{LAYOUT}`: use the program that \
+         wrote it"
     )]
     OtherLayout {
         /// The folder.
@@ -62,7 +63,8 @@ pub enum FolderError {
     },
     /// It cannot be read or written.
     #[error(
-        "{path} cannot be {what}: check that it is yours and that the disk has space, or name another folder with --data DIR"
+        "{path} cannot be {what}: check that it is yours and that the disk has space, or name \
+         another folder with --data DIR"
     )]
     Unusable {
         /// The file or folder.

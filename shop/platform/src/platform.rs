@@ -67,7 +67,8 @@ pub enum StartError {
     Folder(#[from] FolderError),
     /// The public port.
     #[error(
-        "cannot listen on {address}: if another program has the port, choose another with --listen HOST:PORT"
+        "cannot listen on {address}: if another program has the port, choose another with \
+         --listen HOST:PORT"
     )]
     Listen {
         /// The address.

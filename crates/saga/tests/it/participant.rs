@@ -7,9 +7,7 @@ use serde_json::{Value as Json, json};
 use switchboard_core::{Envelope, ManualClock, Position, Rng, Verdict};
 use switchboard_handler::Failure;
 use switchboard_saga::{Action, Answer, EFFECTS, Outcome, Participant, Reply};
-use switchboard_store::{
-    Column, CommitError, Journal, MemoryStore, Outbox, Rows, Table, Unit,
-};
+use switchboard_store::{Column, CommitError, Journal, MemoryStore, Outbox, Rows, Table, Unit};
 
 /// How many rooms are taken.
 static ROOMS: Table = Table { name: "rooms", columns: &[Column::integer("taken")], indexes: &[] };

@@ -80,9 +80,7 @@ fn all_states() -> Vec<State> {
             [Phase::Doing(step), Phase::Undoing(step), stuck(false), stuck(true)]
         })
         .chain([Phase::Completed, Phase::Undone]);
-    phases
-        .flat_map(|phase| [false, true].map(|cancelling| State { phase, cancelling }))
-        .collect()
+    phases.flat_map(|phase| [false, true].map(|cancelling| State { phase, cancelling })).collect()
 }
 
 fn reachable(shape: &Shape) -> Vec<State> {

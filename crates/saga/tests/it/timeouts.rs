@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchboard_saga::Phase;
 
-use crate::trip::PATIENCE;
+use crate::trip::{PATIENCE, trip_with_two_undos};
 use crate::world::{World, done, refused, undo};
 
 const MOMENT: Duration = Duration::from_secs(1);
@@ -85,4 +85,39 @@ async fn a_cancellation_does_not_stop_the_question_from_being_asked_again() {
     assert_eq!(world.asked().await, ["do room #1"]);
     world.told("t1", done("room")).await;
     assert_eq!(world.asked().await, ["undo room #1"]);
+}
+
+/// A resolution may come long after the run's timer has fired in vain: the next question must not
+/// be left without one, or its lost answer would never be asked for again.
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_resolution_is_asked_again_too() {
+    let mut world = World::of(trip_with_two_undos()).await;
+    world.start("t1").await;
+    for answer in [done("look"), done("room"), refused("pay", "no_money")] {
+        world.told("t1", answer).await;
+    }
+    world.told("t1", undo(refused("room", "locked"))).await;
+    world.pass(2 * PATIENCE).await;
+    assert_eq!(world.timers().await, 0, "a person is waited for as long as it takes");
+    let unit = world.saga.resolve("t1", "olga", "done by hand").await.unwrap();
+    world.commit(unit).await.unwrap();
+    world.asked().await;
+    assert_eq!(world.timers().await, 1);
+    world.pass(2 * PATIENCE).await;
+    assert_eq!(world.asked().await, ["undo look #1"]);
+}
+
+/// Every timeout is an event, and a run may be left unanswered for days: more events than are read
+/// at once must not make it deaf.
+#[tokio::test(start_paused = true)]
+async fn a_run_with_more_events_than_are_read_at_once_still_hears_its_answer() {
+    let mut world = World::new().await;
+    world.start("t1").await;
+    for _ in 0..1_100 {
+        world.pass(2 * PATIENCE).await;
+    }
+    assert_eq!(world.shown("t1").await.run.version, 1_101);
+    world.told("t1", done("look")).await;
+    assert_eq!(world.phase("t1").await, Phase::Doing(1));
+    assert!(world.parked().await.is_empty());
 }

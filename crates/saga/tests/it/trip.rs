@@ -60,6 +60,17 @@ pub(crate) fn trip() -> Arc<Definition<Trip>> {
         .unwrap()
 }
 
+/// The same, but looking leaves something behind as well: two undos.
+pub(crate) fn trip_with_two_undos() -> Arc<Definition<Trip>> {
+    Definition::new("trip", REPLIES)
+        .step(Step::new("look", Look::of).undo(LeaveRoom::of))
+        .step(Step::new("room", TakeRoom::of).undo(LeaveRoom::of))
+        .step(Step::new("pay", Pay::of).pivot())
+        .with_patience(PATIENCE)
+        .build()
+        .unwrap()
+}
+
 fn show(trip: &Trip, change: &Change) -> Unit {
     let shows = match change.to {
         Phase::Completed => "booked",

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use switchboard_core::{Clock, Envelope, Key, Message, Position, Rng, Timestamp};
 use switchboard_handler::Group;
 use switchboard_message::{Broker, MemoryBroker, Topic, Topology};
-use switchboard_saga::{Action, Orchestrator, Outcome, Phase, Reply, SAGAS, Shown};
+use switchboard_saga::{Action, Definition, Orchestrator, Outcome, Phase, Reply, SAGAS, Shown};
 use switchboard_store::memory::Image;
 use switchboard_store::{
     CommitError, Committed, Inbox, Journal, MemoryStore, Outbox, Rows, Table, TimerOp, Timers, Unit,
@@ -67,22 +67,27 @@ pub(crate) fn undo(told: Told<'_>) -> Told<'_> {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::of(trip()).await
+    }
+
+    pub(crate) async fn of(definition: Arc<Definition<Trip>>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(Virtual(tokio::time::Instant::now()));
         let broker = MemoryBroker::new(clock.clone());
         let topics = [Topic::new(REPLIES), Topic::new("agency")];
         broker.declare(&Topology::of(topics)).await.unwrap();
         let store = MemoryStore::new("trips", TABLES, clock.clone(), Rng::from_seed(1));
-        Self::over(clock, broker, store, Position::START)
+        Self::over(definition, clock, broker, store, Position::START)
     }
 
     fn over(
+        definition: Arc<Definition<Trip>>,
         clock: Arc<dyn Clock>,
         broker: MemoryBroker,
         store: MemoryStore,
         seen: Position,
     ) -> Self {
         let store = Arc::new(store);
-        let saga = Orchestrator::new(trip(), store.clone(), clock.clone());
+        let saga = Orchestrator::new(definition, store.clone(), clock.clone());
         let seam: Arc<dyn Broker> = Arc::new(broker.clone());
         let group = Group::new(GROUP, store.clone(), seam, clock.clone(), Rng::from_seed(2));
         let group = saga.register(group);
@@ -99,7 +104,7 @@ impl World {
         self.group.abort();
         quiet().await;
         let store = MemoryStore::from_image(image, TABLES, clock.clone(), Rng::from_seed(4));
-        Self::over(clock, broker, store, seen)
+        Self::over(trip(), clock, broker, store, seen)
     }
 
     pub(crate) async fn commit(&self, unit: Unit) -> Result<Committed, CommitError> {

@@ -36,9 +36,7 @@ impl Inbox for SqliteStore {
     }
 
     async fn gates(&self, group: Option<&str>, limit: usize) -> Result<Vec<Gate>, StoreError> {
-        let sql = format!(
-            "{GATES} WHERE ?1 IS NULL OR grp = ?1 ORDER BY since, grp, key LIMIT ?2"
-        );
+        let sql = format!("{GATES} WHERE ?1 IS NULL OR grp = ?1 ORDER BY since, grp, key LIMIT ?2");
         self.read(|connection| {
             gates(connection, &sql, params![group, limit_of(limit)]).map_err(read_error)
         })
@@ -50,9 +48,7 @@ impl Inbox for SqliteStore {
         now: Timestamp,
         limit: usize,
     ) -> Result<(Vec<Gate>, Option<Timestamp>), StoreError> {
-        let sql = format!(
-            "{GATES} WHERE grp = ?1 AND due IS NOT NULL ORDER BY due, key LIMIT ?2"
-        );
+        let sql = format!("{GATES} WHERE grp = ?1 AND due IS NOT NULL ORDER BY due, key LIMIT ?2");
         // One more than is wanted tells when the next one is due.
         let limit_and_one = limit_of(limit.saturating_add(1));
         let mut gates = self.read(|connection| {

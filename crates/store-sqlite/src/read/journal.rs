@@ -66,8 +66,7 @@ fn events(
     while let Some(row) = rows.next().map_err(read_error)? {
         let (event, head) = event(row).map_err(read_error)?;
         let (version, stream) = (event.version, event.stream.clone());
-        let head =
-            codec::Head::decode(&head, || format!("event {version} of stream `{stream}`"))?;
+        let head = codec::Head::decode(&head, || format!("event {version} of stream `{stream}`"))?;
         let context = head.context.map(std::borrow::Cow::into_owned);
         events.push(StoredEvent { context, tags: head.tags.into_owned(), ..event });
     }

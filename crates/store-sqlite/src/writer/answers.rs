@@ -38,13 +38,12 @@ pub(crate) struct Answered {
 
 /// Answers that are still to be delivered.
 #[derive(Clone, Debug)]
-pub(crate) struct Rest(Arc<Mutex<Vec<(oneshot::Sender<Answered>, Answered)>>>);
+pub(crate) struct Rest(Arc<Mutex<Vec<Addressed>>>);
+
+type Addressed = (oneshot::Sender<Answered>, Answered);
 
 /// Answers a batch, and returns what must be delivered before the next one.
-pub(super) fn deliver(
-    asked: impl Iterator<Item = Asked>,
-    answers: Vec<Answer>,
-) -> Option<Rest> {
+pub(super) fn deliver(asked: impl Iterator<Item = Asked>, answers: Vec<Answer>) -> Option<Rest> {
     let is_small = answers.len() < SMALL;
     let mut all = asked.zip(answers).map(|(Asked { unit, reply }, answer)| {
         (reply, Answered { answer, _unit: unit, _rest: None })

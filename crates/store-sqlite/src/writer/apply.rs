@@ -6,9 +6,7 @@ use rusqlite::{Connection, Result, params};
 use switchboard_core::{Context, Position, Timestamp};
 use switchboard_store::judge::{GateChange, Plan, TimerChange};
 use switchboard_store::seal::Sealer;
-use switchboard_store::{
-    Committed, Handled, Mark, NewEvent, NewMessage, Unit, Waiting, codec,
-};
+use switchboard_store::{Committed, Handled, Mark, NewEvent, NewMessage, Unit, Waiting, codec};
 
 use super::desk::Desk;
 
@@ -172,8 +170,8 @@ fn remember(
         .prepare_cached("SELECT failures FROM sb_waiting WHERE entry = ?1")?
         .query_row([entry], |row| row.get(0))?;
     // Failures that cannot be read must not keep the message itself from being worked on.
-    let mut failures =
-        codec::decode_failures(&stored, || format!("failures of entry {entry}")).unwrap_or_default();
+    let mut failures = codec::decode_failures(&stored, || format!("failures of entry {entry}"))
+        .unwrap_or_default();
     Waiting::remember(&mut failures, failure);
     connection
         .prepare_cached("UPDATE sb_waiting SET failures = ?2 WHERE entry = ?1")?

@@ -34,16 +34,14 @@ impl<'c> Desk<'c> {
         self.hot.flush(self.connection, &mut self.statements.mark)
     }
 
-    pub(super) fn any_event(
-        &self,
-        kinds: &[Name],
-        tags: &[Name],
-        after: Position,
-    ) -> Result<bool> {
+    pub(super) fn any_event(&self, kinds: &[Name], tags: &[Name], after: Position) -> Result<bool> {
         let after = after.0.cast_signed();
         let marks = |count: usize| vec!["?"; count].join(", ");
-        let of_kinds =
-            if kinds.is_empty() { "1".to_owned() } else { format!("kind IN ({})", marks(kinds.len())) };
+        let of_kinds = if kinds.is_empty() {
+            "1".to_owned()
+        } else {
+            format!("kind IN ({})", marks(kinds.len()))
+        };
         // The first tag leads, by its index; the others are looked up for each of its events.
         let sql = if tags.is_empty() {
             format!("SELECT 1 FROM sb_events WHERE position > ? AND {of_kinds} LIMIT 1")
@@ -109,9 +107,7 @@ impl View for Desk<'_> {
             Mark::Known { topic, identity } => {
                 self.hot.is_marked(self.connection, group, topic, identity).map_err(unavailable)
             }
-            Mark::Foreign { id, .. } => {
-                self.is_foreign_marked(group, id, now).map_err(unavailable)
-            }
+            Mark::Foreign { id, .. } => self.is_foreign_marked(group, id, now).map_err(unavailable),
         }
     }
 
@@ -164,9 +160,7 @@ impl View for Desk<'_> {
     fn timer(&mut self, id: &Name) -> Result<Option<NewMessage>, CommitError> {
         let Some(bytes) = self.timer_of(id).map_err(unavailable)? else { return Ok(None) };
         let message = codec::decode_message(&bytes, || format!("timer `{id}`"));
-        message.map(Some).map_err(|error| {
-            CommitError::Invalid(switchboard_core::chain(&error))
-        })
+        message.map(Some).map_err(|error| CommitError::Invalid(switchboard_core::chain(&error)))
     }
 
     fn reading(&mut self, name: &Name) -> Result<Position, CommitError> {

@@ -328,8 +328,12 @@ impl Hot {
             cached.dirty = false;
         }
         if std::mem::take(&mut self.checkpoints.dirty) {
-            let rows: Vec<(u8, u64)> =
-                self.checkpoints.value.iter().map(|(slot, position)| (slot.0, position.0)).collect();
+            let rows: Vec<(u8, u64)> = self
+                .checkpoints
+                .value
+                .iter()
+                .map(|(slot, position)| (slot.0, position.0))
+                .collect();
             let sql = "INSERT INTO sb_meta VALUES ('checkpoints', ?1) \
                        ON CONFLICT DO UPDATE SET value = excluded.value";
             connection.prepare_cached(sql)?.execute([encode(&rows)])?;

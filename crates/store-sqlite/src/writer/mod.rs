@@ -17,18 +17,18 @@ mod statements;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode};
-use switchboard_core::{BoxError, Position, chain};
-use switchboard_store::judge::{self, judge};
-use switchboard_store::seal::Sealer;
-use switchboard_store::{CommitError, StoreError};
 use crate::queue::{Job, Queue};
 use crate::store::Signals;
 use crate::{Planted, checkpoint, metrics};
 use answers::{Answer, Asked, Rest};
 use desk::Desk;
 use hot::Hot;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode};
+use switchboard_core::{BoxError, Position, chain};
+use switchboard_store::judge::{self, judge};
+use switchboard_store::seal::Sealer;
+use switchboard_store::{CommitError, StoreError};
 
 /// How long a batch waits at most for those who were answered a moment ago.
 const PATIENCE: Duration = Duration::from_micros(150);
@@ -132,10 +132,22 @@ impl<'c> Writer<'c> {
             }
             self.commit(&mut asked);
         }
-        if self.broken {
-            // What a failed sync has left behind must not be taken for good.
-            let flag = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-            let _ = self.desk.connection.set_db_config(flag, true);
+        self.close();
+    }
+
+    /// Leaves a database that is complete by itself, and beside it the write-ahead file at its full
+    /// size: SQLite would delete it, and the next start would have to grow it again.
+    fn close(&self) {
+        let connection = self.desk.connection;
+        let flag = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        let kept = connection.set_db_config(flag, true);
+        // What a failed sync has left behind must not be taken for good.
+        if !self.broken && kept.is_ok() {
+            let checkpoint = "PRAGMA wal_checkpoint(PASSIVE)";
+            if let Err(error) = connection.query_row(checkpoint, [], |_| Ok(())) {
+                let source = &self.sealer.identity().source;
+                tracing::warn!(store = %source, error = %chain(&error), "the last checkpoint failed");
+            }
         }
     }
 
@@ -266,7 +278,8 @@ impl<'c> Writer<'c> {
         self.chore(|writer| {
             let now = writer.sealer.now();
             let mut cursor = writer.sweep_from;
-            let swept = chores::sweep(&writer.desk, limit, &mut cursor, now).map_err(Trouble::of)?;
+            let swept =
+                chores::sweep(&writer.desk, limit, &mut cursor, now).map_err(Trouble::of)?;
             writer.sweep_from = cursor;
             Ok(swept)
         })

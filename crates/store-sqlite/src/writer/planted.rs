@@ -12,12 +12,7 @@ use super::desk::Desk;
 use crate::Planted;
 
 /// Answers too early, or takes out of the units what the bug commits before them.
-pub(super) fn spoil(
-    bug: Planted,
-    asked: &mut [Asked],
-    desk: &mut Desk<'_>,
-    now: Timestamp,
-) {
+pub(super) fn spoil(bug: Planted, asked: &mut [Asked], desk: &mut Desk<'_>, now: Timestamp) {
     match bug {
         Planted::AckBeforeSync => {}
         Planted::AckBeforeCommit => {

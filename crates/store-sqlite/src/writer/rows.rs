@@ -36,11 +36,7 @@ impl<'c> RowSql<'c> {
     }
 
     /// The version of a row, if it exists.
-    pub(super) fn version(
-        &mut self,
-        table: &'static Table,
-        key: &str,
-    ) -> Result<Option<u64>> {
+    pub(super) fn version(&mut self, table: &'static Table, key: &str) -> Result<Option<u64>> {
         let statement = self.statement(table, Shape::Version)?;
         let version: Option<i64> = statement.query_row([key], |row| row.get(0)).optional()?;
         Ok(version.map(i64::cast_unsigned))
@@ -55,8 +51,7 @@ impl<'c> RowSql<'c> {
     ) -> Result<Option<i64>> {
         let shape = Shape::Cell(table.index_of(column).unwrap_or_default());
         let statement = self.statement(table, shape)?;
-        let cell: Option<Option<i64>> =
-            statement.query_row([key], |row| row.get(0)).optional()?;
+        let cell: Option<Option<i64>> = statement.query_row([key], |row| row.get(0)).optional()?;
         Ok(cell.map(Option::unwrap_or_default))
     }
 

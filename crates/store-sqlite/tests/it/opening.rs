@@ -10,8 +10,7 @@ use switchboard_core::{ManualClock, Rng};
 use switchboard_store::{Column, Journal, Rows, Select, Table, Unit, Value};
 use switchboard_store_sqlite::{OpenError, Options, SqliteStore};
 
-static V1: Table =
-    Table { name: "things", columns: &[Column::integer("a")], indexes: &[&["a"]] };
+static V1: Table = Table { name: "things", columns: &[Column::integer("a")], indexes: &[&["a"]] };
 static V2: Table = Table {
     name: "things",
     columns: &[Column::integer("a"), Column::text("b")],
@@ -40,7 +39,9 @@ fn a_second_opener_is_refused_until_the_first_is_gone() {
     let handle = store.clone();
     drop(store);
     let error = refused(&path);
-    assert!(matches!(&error, OpenError::Locked { by, .. } if *by == std::process::id().to_string()));
+    assert!(
+        matches!(&error, OpenError::Locked { by, .. } if *by == std::process::id().to_string())
+    );
     assert!(error.to_string().contains("stop it first"), "{error}");
     drop(handle);
     open(&path).unwrap();
@@ -82,7 +83,8 @@ fn the_database_of_another_program_is_refused() {
 fn a_damaged_file_is_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    fs::write(&path, "this is no database, and longer than a header has to be ".repeat(40)).unwrap();
+    fs::write(&path, "this is no database, and longer than a header has to be ".repeat(40))
+        .unwrap();
     let error = refused(&path);
     assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
     assert!(error.to_string().contains("backup"), "{error}");
@@ -115,7 +117,8 @@ async fn missing_columns_and_indexes_are_added_and_rows_are_kept() {
     let store = SqliteStore::open(options(&path).with_tables(&[&V2])).unwrap();
     store.commit(Unit::new().put(&V2, "y", [("b", Value::from("new"))])).await.unwrap();
     let rows = store.select(Select::all(&V2).ascending("b")).await.unwrap();
-    let cells: Vec<_> = rows.iter().map(|row| (&*row.key, row.integer("a"), row.text("b"))).collect();
+    let cells: Vec<_> =
+        rows.iter().map(|row| (&*row.key, row.integer("a"), row.text("b"))).collect();
     assert_eq!(cells, [("x", 7, ""), ("y", 0, "new")]);
     assert!(store.select(Select::all(&V1)).await.is_err(), "the old declaration is not declared");
 }
@@ -141,4 +144,21 @@ fn names_that_are_the_stores_own_are_refused() {
         let error = SqliteStore::open(options(&path).with_tables(&[table])).expect_err("it opens");
         assert!(matches!(error, OpenError::Table(_)), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn closing_leaves_a_database_that_is_complete_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let wal = folder.path().join("a.db-wal");
+    let store = SqliteStore::open(options(&path).with_tables(&[&V1])).unwrap();
+    store.commit(Unit::new().put(&V1, "x", [("a", Value::from(7))])).await.unwrap();
+    let grown = fs::metadata(&wal).unwrap().len();
+    assert!(grown >= 256 << 10, "{grown}");
+    drop(store);
+    assert_eq!(fs::metadata(&wal).unwrap().len(), grown, "and the file beside it stays as grown");
+    let copy = folder.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    let store = SqliteStore::open(options(&copy).with_tables(&[&V1])).unwrap();
+    assert_eq!(store.row(&V1, "x").await.unwrap().unwrap().integer("a"), 7);
 }

@@ -117,12 +117,7 @@ impl MemoryStore {
         let position = watch::Sender::new(state.position);
         let sealer = Sealer::new(identity, clock, rng);
         let inner = Inner { state, sealer, faults: VecDeque::new(), broken: false };
-        Self {
-            declared,
-            inner: Mutex::new(inner),
-            position,
-            rescheduled: watch::Sender::new(0),
-        }
+        Self { declared, inner: Mutex::new(inner), position, rescheduled: watch::Sender::new(0) }
     }
 
     /// What is committed now.

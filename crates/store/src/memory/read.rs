@@ -144,8 +144,11 @@ impl Outbox for MemoryStore {
     async fn sequences(&self) -> Result<Vec<Sequence>, StoreError> {
         let inner = self.inner.lock();
         let sequences = inner.state.sequences.iter();
-        let sequences = sequences
-            .map(|((topic, slot), &last)| Sequence { topic: topic.clone(), slot: *slot, last });
+        let sequences = sequences.map(|((topic, slot), &last)| Sequence {
+            topic: topic.clone(),
+            slot: *slot,
+            last,
+        });
         Ok(sequences.collect())
     }
 

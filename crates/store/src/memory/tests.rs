@@ -7,8 +7,7 @@ use switchboard_core::{ManualClock, Rng};
 use super::{Fault, MemoryStore};
 use crate::{Column, CommitError, Journal, Rows, Table, Unit};
 
-static COUNTS: Table =
-    Table { name: "counts", columns: &[Column::integer("n")], indexes: &[] };
+static COUNTS: Table = Table { name: "counts", columns: &[Column::integer("n")], indexes: &[] };
 
 fn store() -> MemoryStore {
     let clock = Arc::new(ManualClock::default());

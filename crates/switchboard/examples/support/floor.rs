@@ -12,18 +12,18 @@ use std::time::{Duration, Instant};
 
 /// What a run of a floor or of ours achieved.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// Finished per second.
-    pub per_second: f64,
+    pub(crate) per_second: f64,
     /// The middle latency.
-    pub p50: Duration,
+    pub(crate) p50: Duration,
     /// The latency that one in a hundred exceeds.
-    pub p99: Duration,
+    pub(crate) p99: Duration,
 }
 
 impl Run {
     /// From every latency and the time that passed.
-    pub fn of(mut latencies: Vec<Duration>, elapsed: Duration) -> Self {
+    pub(crate) fn of(mut latencies: Vec<Duration>, elapsed: Duration) -> Self {
         latencies.sort_unstable();
         let at = |share: usize| {
             latencies.get(latencies.len() * share / 100).copied().unwrap_or_default()
@@ -45,7 +45,11 @@ const SCHEMA: &str = "
     create table filler(bytes blob);";
 
 /// One store: takes tokens, commits whatever has gathered, passes them on.
-fn store(path: &Path, tokens: Receiver<Token>, mut done: impl FnMut(Token)) -> rusqlite::Result<()> {
+fn store(
+    path: &Path,
+    tokens: Receiver<Token>,
+    mut done: impl FnMut(Token),
+) -> rusqlite::Result<()> {
     let connection = rusqlite::Connection::open(path)?;
     connection.execute_batch(SCHEMA)?;
     // A log file that has been grown once and is then overwritten commits faster than one that grows.
@@ -85,7 +89,7 @@ fn store(path: &Path, tokens: Receiver<Token>, mut done: impl FnMut(Token)) -> r
 }
 
 /// A bare SQLite loop with so many units in flight, for so long.
-pub fn units(folder: &Path, in_flight: usize, time: Duration) -> Run {
+pub(crate) fn units(folder: &Path, in_flight: usize, time: Duration) -> Run {
     let (submit, submitted) = channel::<Token>();
     let (finish, finished) = channel::<Token>();
     let path = folder.join("floor.db");
@@ -113,7 +117,7 @@ pub fn units(folder: &Path, in_flight: usize, time: Duration) -> Run {
 /// A pipeline: each token alternates between a store of `path` and one shared log, a commit each.
 ///
 /// An order saga that goes well is `[0, 1, 0, 2, 0, 3, 0]`: orders, payments, orders, inventory, orders, shipping, orders.
-pub fn pipeline(folder: &Path, path: &[usize], in_flight: usize, time: Duration) -> Run {
+pub(crate) fn pipeline(folder: &Path, path: &[usize], in_flight: usize, time: Duration) -> Run {
     let stores = path.iter().max().map_or(1, |last| last + 1);
     let (to_log, log_tokens) = channel::<Token>();
     let mut to_store: Vec<Sender<Token>> = Vec::new();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use switchboard::store::{
-    Checkpoint, CommitError, Committed, Gate, Inbox, Journal, Outbox, Outgoing, Progress, Row, Rows,
-    Select, Sequence, Store, StoreError, StoreIdentity, StoredEvent, Table, Timer, Timers, Unit,
-    Waiting,
+    Checkpoint, CommitError, Committed, Gate, Inbox, Journal, Outbox, Outgoing, Progress, Row,
+    Rows, Select, Sequence, Store, StoreError, StoreIdentity, StoredEvent, Table, Timer, Timers,
+    Unit, Waiting,
 };
 use switchboard::{Key, Position, Timestamp};
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 type Observe = dyn Fn(&str) + Send + Sync;
 
 /// Wraps a store; after the commit of a unit it names the streams of the events of one kind.
-pub struct Watched {
+pub(crate) struct Watched {
     inner: Arc<dyn Store>,
     kind: &'static str,
     observe: Box<Observe>,
@@ -23,7 +23,7 @@ pub struct Watched {
 
 impl Watched {
     /// Calls `observe` with the stream of each committed event of this kind.
-    pub fn new(
+    pub(crate) fn new(
         inner: Arc<dyn Store>,
         kind: &'static str,
         observe: impl Fn(&str) + Send + Sync + 'static,

@@ -13,6 +13,9 @@ fn two_services_book_pay_and_undo() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(
         printed.lines().collect::<Vec<_>>(),
-        ["trip rich: completed, room 101 booked: true", "trip poor: undone, room 102 booked: false"]
+        [
+            "trip rich: completed, room 101 booked: true",
+            "trip poor: undone, room 102 booked: false"
+        ]
     );
 }

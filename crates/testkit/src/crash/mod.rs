@@ -52,7 +52,7 @@ impl fmt::Display for Report {
         let Self { cycles, acknowledged, lost, invented } = self;
         write!(
             f,
-            "{{\"cycles\":{cycles},\"acknowledged\":{acknowledged},\
+            "{{\"case\":\"store\",\"cycles\":{cycles},\"acknowledged\":{acknowledged},\
              \"lost\":{lost},\"invented\":{invented}}}"
         )
     }

@@ -151,7 +151,11 @@ impl Disk {
 
     /// Bytes of all files that have a name.
     pub(super) fn used(&self) -> u64 {
-        self.names.values().filter_map(|id| self.inodes.get(id)).map(|i| i.cached.len() as u64).sum()
+        self.names
+            .values()
+            .filter_map(|id| self.inodes.get(id))
+            .map(|i| i.cached.len() as u64)
+            .sum()
     }
 
     /// Whether files may grow by so much.
@@ -245,7 +249,9 @@ impl Inode {
         let len = match rng.below(3) {
             0 => old,
             1 => new,
-            _ => old.min(new) + rng.below((old.abs_diff(new) / SECTOR + 1) as u64) as usize * SECTOR,
+            _ => {
+                old.min(new) + rng.below((old.abs_diff(new) / SECTOR + 1) as u64) as usize * SECTOR
+            }
         };
         self.settle(len, rng);
         self.cached = self.durable.clone();

@@ -222,7 +222,9 @@ impl File for FaultyFile {
         let cut = disk.change(self.boot);
         let fails = cut.is_err() || due(&mut disk.faults.fail_write);
         let most = match data.len() {
-            len if len > 1 && (fails || disk.faults.short) => 1 + disk.rng.below(len as u64) as usize,
+            len if len > 1 && (fails || disk.faults.short) => {
+                1 + disk.rng.below(len as u64) as usize
+            }
             len => len,
         };
         let count = most.min(data.len());

@@ -203,8 +203,8 @@ pub async fn a_message_that_joins_while_the_key_opens_is_not_stranded(subject: &
         let first = round * 100 + 1;
         store.commit(blocks(&key, first, None)).await.unwrap();
         let head = waiting(&store, &key).await[0].entry;
-        let units = std::iter::once(release(&key, head))
-            .chain((1..=6).map(|n| behind(&key, first + n)));
+        let units =
+            std::iter::once(release(&key, head)).chain((1..=6).map(|n| behind(&key, first + n)));
         let answers = together(&store, units).await;
         let joined = answers[1..].iter().filter(|answer| answer.is_ok()).count();
         let refused = answers[1..]

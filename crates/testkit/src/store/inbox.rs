@@ -68,9 +68,8 @@ pub async fn marks_out_of_order_are_all_recognised(subject: &dyn Subject) {
 /// The same message for two handlers of one process is not a duplicate (Wolverine 3.7).
 pub async fn a_mark_belongs_to_one_group_topic_and_incarnation(subject: &dyn Subject) {
     let store = subject.open();
-    let handle = |group: &str, mark| {
-        appending("s", 1).handled(handled(group, "a", mark, Custody::Effect))
-    };
+    let handle =
+        |group: &str, mark| appending("s", 1).handled(handled(group, "a", mark, Custody::Effect));
     for (group, mark) in [
         ("email", known_by("orders", 1, "payments", 1)),
         ("analytics", known_by("orders", 1, "payments", 1)),

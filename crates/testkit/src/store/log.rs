@@ -16,7 +16,8 @@ pub async fn streams_and_positions_are_counted_from_one(subject: &dyn Subject) {
     let second = store.commit(appending("b", 1).and(appending("a", 1))).await.unwrap();
     assert_eq!((first.position, second.position), (Position(3), Position(5)));
     let events = store.events(Position::START, 10).await.unwrap();
-    let seen: Vec<_> = events.iter().map(|e| (e.position.0, e.stream.as_str(), e.version)).collect();
+    let seen: Vec<_> =
+        events.iter().map(|e| (e.position.0, e.stream.as_str(), e.version)).collect();
     assert_eq!(seen, [(1, "a", 1), (2, "a", 2), (4, "b", 1), (5, "a", 3)]);
     assert_eq!(store.outgoing(Position::START, 10).await.unwrap()[0].position, Position(3));
     assert_eq!(store.events(Position(2), 1).await.unwrap()[0].position, Position(4));
@@ -80,9 +81,7 @@ async fn read_until(store: Arc<dyn Store>, most: usize) -> Vec<u64> {
 /// The identity of a message is dense, so that a consumer knows what it has not seen yet.
 pub async fn sequences_are_dense_in_each_topic_and_slot(subject: &dyn Subject) {
     let store = subject.open();
-    let failing = |unit: Unit| {
-        unit.expect(switchboard_store::Expect::row_at(&ITEMS, "none", 1))
-    };
+    let failing = |unit: Unit| unit.expect(switchboard_store::Expect::row_at(&ITEMS, "none", 1));
     let units = (0..200).map(|n| {
         let key = format!("key-{}", n % 20);
         let topic = if n % 2 == 0 { "even" } else { "odd" };

@@ -210,8 +210,12 @@ fn handled(group: &str, key: &str, mark: Mark, custody: Custody) -> Handled {
 
 /// A unit that handles message `sequence` of the key and leaves an event as its effect.
 fn effect(key: &str, sequence: u64) -> Unit {
-    appending(&format!("effect-{key}-{sequence}"), 1)
-        .handled(handled("group", key, known(sequence), Custody::Effect))
+    appending(&format!("effect-{key}-{sequence}"), 1).handled(handled(
+        "group",
+        key,
+        known(sequence),
+        Custody::Effect,
+    ))
 }
 
 fn failure(attempt: u32) -> Failure {

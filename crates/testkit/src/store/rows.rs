@@ -115,7 +115,8 @@ pub async fn pages_follow_each_other_without_gap_or_overlap(subject: &dyn Subjec
         loop {
             let mut page = select.clone().limit(7);
             if let Some(last) = pages.last() {
-                let column = select.order.map_or(Value::Null, |(column, _)| last.get(column).clone());
+                let column =
+                    select.order.map_or(Value::Null, |(column, _)| last.get(column).clone());
                 page.after = Some((column, last.key.clone()));
             }
             let page = store.select(page).await.unwrap();

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use switchboard_core::{Context, Id, Position};
 use switchboard_store::limits::{NAME_BYTES, RECORD_BYTES, UNIT_EVENTS, UNIT_MESSAGES};
-use switchboard_store::{
-    Column, Custody, Expect, Progress, Store, Table, TimerOp, Unit, Value,
-};
+use switchboard_store::{Column, Custody, Expect, Progress, Store, Table, TimerOp, Unit, Value};
 
 use super::{
     ITEMS, Subject, appending, conflicts, event, handled, is_invalid, known, message, micros,

@@ -237,10 +237,10 @@ impl Unsynced {
         let mut chunks = bytes.chunks(SECTOR_BYTES);
         for number in first..last {
             let durable = chunks.next().unwrap_or_default();
-            let sector = self.sectors.entry(number).or_insert_with(|| Sector {
-                durable: durable.to_vec(),
-                is_doomed: false,
-            });
+            let sector = self
+                .sectors
+                .entry(number)
+                .or_insert_with(|| Sector { durable: durable.to_vec(), is_doomed: false });
             sector.is_doomed = false;
         }
     }

@@ -147,7 +147,8 @@ async fn resolve(
     caller.require_operator()?;
     let reason = input.text("reason", 3..=500);
     input.finish()?;
-    let unit = edge.app.fulfilment.saga().resolve(&id, &caller.user_id, &reason).await.map_err(problem)?;
+    let unit =
+        edge.app.fulfilment.saga().resolve(&id, &caller.user_id, &reason).await.map_err(problem)?;
     edge.app.store.commit(unit).await?;
     show(State(edge), caller, Path(id)).await
 }

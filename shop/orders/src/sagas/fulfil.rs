@@ -80,8 +80,11 @@ fn shipped(order: &OrderData, change: &Change) -> Unit {
         ("shipment_id", Value::from(&*shipment_id)),
         ("tracking_number", Value::from(&*tracking_number)),
     ];
-    recorded(&order.order_id, &OrderEvent::Shipped { shipment_id, tracking_number })
-        .put(&ORDERS, &*order.order_id, cells)
+    recorded(&order.order_id, &OrderEvent::Shipped { shipment_id, tracking_number }).put(
+        &ORDERS,
+        &*order.order_id,
+        cells,
+    )
 }
 
 // === the steps, in their order ===

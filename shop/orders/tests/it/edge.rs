@@ -97,8 +97,11 @@ async fn mistakes_are_all_named_and_store_nothing() {
         ("items", json!([item(MUG, json!(1)), item(MUG, json!(2))]), "#/items"),
         ("items", json!(vec![item(MUG, json!(1)); 51]), "#/items"),
         ("account_id", json!(7), "#/account_id"),
-        ("ship_to", json!({ "name": "A", "address": "B", "city": "C", "country": "germany" }),
-            "#/ship_to/country"),
+        (
+            "ship_to",
+            json!({ "name": "A", "address": "B", "city": "C", "country": "germany" }),
+            "#/ship_to/country",
+        ),
         ("colour", json!("red"), "#/colour"),
     ];
     for (field, value, pointer) in cases {

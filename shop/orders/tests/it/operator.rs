@@ -87,7 +87,8 @@ async fn the_saga_draws_itself_as_it_is_and_as_it_stands() {
 async fn nobody_but_the_operator_sees_or_moves_sagas() {
     let (world, id) = undo_failed().await;
     let ann = world.token("ann");
-    for path in [String::new(), "/diagram".to_owned(), format!("/{id}"), format!("/{id}/diagram.svg")]
+    for path in
+        [String::new(), "/diagram".to_owned(), format!("/{id}"), format!("/{id}/diagram.svg")]
     {
         let call = Call::get(format!("{SAGAS}{path}"));
         assert_eq!(world.send("orders", call.of(&ann)).await.status, 403, "{path}");

@@ -80,13 +80,13 @@ async fn a_state_is_visible_only_when_its_effects_are() {
 #[tokio::test(start_paused = true)]
 async fn an_account_that_may_not_pay_fails_before_any_money_moves() {
     let world = World::new().await;
-    let (bobs, euros) =
-        (world.open_account("bob", "USD", 500_000).await, world.open_account("ann", "EUR", 1).await);
-    for (account, reason) in [
-        ("0190-nobody", "unknown_account"),
-        (&*bobs, "not_the_owner"),
-        (&*euros, "wrong_currency"),
-    ] {
+    let (bobs, euros) = (
+        world.open_account("bob", "USD", 500_000).await,
+        world.open_account("ann", "EUR", 1).await,
+    );
+    for (account, reason) in
+        [("0190-nobody", "unknown_account"), (&*bobs, "not_the_owner"), (&*euros, "wrong_currency")]
+    {
         let id = world.place(with(world.wanted(1), "account_id", json!(account))).await;
         quiet().await;
         assert_eq!(world.history(&id).await, ["started", "failed"], "{reason}");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -74,6 +75,7 @@ pub(crate) struct World {
     auth: Arc<Auth>,
     nodes: BTreeMap<&'static str, Node>,
     rng: Rng,
+    placed: AtomicU32,
     /// The id of ann's account.
     pub(crate) account: String,
 }
@@ -97,6 +99,7 @@ impl World {
             clock,
             nodes: BTreeMap::new(),
             rng: Rng::from_seed(5),
+            placed: AtomicU32::new(0),
             account: String::new(),
         };
         world.start_all().await;
@@ -189,7 +192,7 @@ impl World {
     /// Ann places an order; its id.
     pub(crate) async fn place(&self, wanted: Value) -> String {
         let call = Call::post("/api/v1/orders", wanted).of(&self.token("ann"));
-        let key = format!("key-{}", self.clock.now());
+        let key = format!("key-{}", self.placed.fetch_add(1, Ordering::SeqCst));
         let placed = self.send(shop_orders::NAME, call.with("idempotency-key", key)).await;
         assert_eq!(placed.status, 201, "{}", placed.body);
         placed.body["id"].as_str().unwrap().to_owned()

@@ -93,8 +93,11 @@ async fn find(remote: &Remote, group: &str, key: &str) -> Result<Value, BoxError
     let all = blocked(remote, None).await?;
     let found = all.into_iter().find(|item| item["group"] == group && item["key"] == key);
     found.ok_or_else(|| {
-        format!("the key `{key}` of group `{group}` is not blocked; `switchboard dead list` shows which are")
-            .into()
+        format!(
+            "the key `{key}` of group `{group}` is not blocked; `switchboard dead list` shows \
+             which are"
+        )
+        .into()
     })
 }
 

@@ -244,7 +244,7 @@ fn redraw(stage: &Stage, last: usize) -> usize {
     let mut stdout = std::io::stdout().lock();
     // Up to the first line of the last drawing, and clear from there.
     let up = if last > 0 { format!("\x1b[{last}A\x1b[J") } else { String::new() };
-    let _reader_has_left = write!(stdout, "{up}{text}\n").and_then(|()| stdout.flush());
+    let _reader_has_left = writeln!(stdout, "{up}{text}").and_then(|()| stdout.flush());
     text.lines().count()
 }
 

@@ -23,7 +23,8 @@ pub fn run(settings: &Settings, action: &Log) -> Result<ExitCode, BoxError> {
         Log::Inspect { json } => inspect(&settings.data.value.join("log"), *json),
         Log::Read { topic, partition, after, limit, json } => {
             let path = format!(
-                "/api/v1/operator/records?topic={}&partition={partition}&after={after}&limit={limit}",
+                "/api/v1/operator/records?topic={}&partition={partition}&after={after}\
+                 &limit={limit}",
                 segment(topic)
             );
             let page = runtime()?.block_on(Remote::of(settings)?.get(&path))?;
@@ -38,7 +39,7 @@ pub fn run(settings: &Settings, action: &Log) -> Result<ExitCode, BoxError> {
 /// # Errors
 /// When the folder or a file cannot be read.
 pub fn verify(folder: &Path) -> Result<Vec<Verified>, BoxError> {
-    let verified = switchboard_log::verify(folder, &OsFiles::default());
+    let verified = switchboard_log::verify(folder, &OsFiles);
     verified.map_err(|source| {
         format!(
             "cannot read the log in {}: {source}; name the data folder with --data DIR",
@@ -73,7 +74,8 @@ fn inspect(folder: &Path, json: bool) -> Result<ExitCode, BoxError> {
     }
     if damaged > 0 {
         return Err(format!(
-            "{damaged} segments are damaged: keep the folder for a repair, and put a backup in its place"
+            "{damaged} segments are damaged: keep the folder for a repair, and put a backup in its \
+             place"
         )
         .into());
     }

@@ -36,7 +36,8 @@ pub enum RemoteError {
     },
     /// The token cannot be read.
     #[error(
-        "cannot read the operator's token from {path}: name the file with --token-file, or the folder with --data"
+        "cannot read the operator's token from {path}: name the file with --token-file, or the \
+         folder with --data"
     )]
     NoToken {
         /// The file.
@@ -47,7 +48,8 @@ pub enum RemoteError {
     },
     /// The token is another platform's.
     #[error(
-        "the platform at {url} does not know the token in {path}: name its own with --token-file or --data"
+        "the platform at {url} does not know the token in {path}: name its own with --token-file \
+         or --data"
     )]
     WrongToken {
         /// The platform.

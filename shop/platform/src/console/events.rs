@@ -20,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::sample::Sample;
 use super::session::SignedIn;
-use super::{Console, order, orders, overview, parked};
+use super::{Console, key, order, orders, overview, parked};
 
 /// Between two looks.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ enum View {
     Orders,
     Order(String),
     Parked,
-    Key(parked::Place),
+    Key(key::Place),
 }
 
 /// One watcher.
@@ -89,8 +89,8 @@ impl View {
             ("parked", None, ..) => Self::Parked,
             ("parked", Some(service), Some(group), Some(_)) => {
                 // The key is the rest, whatever is in it.
-                let key = page.splitn(4, '/').nth(3)?;
-                Self::Key(parked::Place::new(service, group, key))
+                let rest = page.splitn(4, '/').nth(3)?;
+                Self::Key(key::Place::new(service, group, rest))
             }
             _ => return None,
         };
@@ -150,7 +150,7 @@ impl Watching {
             View::Orders => orders::fragments(shop, None).await,
             View::Order(id) => order::fragments(shop, id).await.unwrap_or_default(),
             View::Parked => parked::fragments(shop).await,
-            View::Key(place) => parked::key_fragments(shop, place).await,
+            View::Key(place) => key::fragments(shop, place).await,
         }
     }
 }

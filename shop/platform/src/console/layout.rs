@@ -28,9 +28,12 @@ pub(super) enum Here {
     Parked,
 }
 
+/// Where an entry of the menu leads, its name, and the page that it is, if it is one.
+type Entry = (&'static str, &'static str, Option<Here>);
+
 /// The menu along the flow: a station, and what can be looked at there. Later pages find their
 /// place here.
-const FLOW: [(&str, &[(&str, &str, Option<Here>)]); 7] = [
+const FLOW: [(&str, &[Entry]); 7] = [
     ("edge", &[("/console#edge", "Services", None)]),
     ("decide", &[("/console/orders", "Orders", Some(Here::Orders))]),
     ("commit", &[("/console#commit", "Stores", None)]),
@@ -80,7 +83,8 @@ pub(super) fn page(page: Page<'_>) -> Markup {
                 }
                 form class="find" action="/console/orders/find" role="search" {
                     label class="hidden" for="find" { "Find an order by its id" }
-                    input #find name="id" type="search" placeholder="Find an order" autocomplete="off"
+                    input #find name="id" type="search" placeholder="Find an order"
+                    autocomplete="off"
                         spellcheck="false" aria-keyshortcuts="/";
                 }
                 (theme_buttons(page.theme))
@@ -94,7 +98,10 @@ pub(super) fn page(page: Page<'_>) -> Markup {
                 p class="static" { "Without a script, reload the page to see what is new." }
                 dl class="keys" aria-label="Keyboard" {
                     @for (key, what) in KEYS {
-                        div { dt { @for part in key.split(' ') { kbd { (part) } " " } } dd { (what) } }
+                        div {
+                        dt { @for part in key.split(' ') { kbd { (part) } " " } }
+                        dd { (what) }
+                    }
                     }
                 }
             }
@@ -128,10 +135,12 @@ fn document(title: &str, theme: Theme, body: Markup) -> Markup {
 }
 
 /// Two jacks and a cord.
-const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E\
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
+    viewBox='0 0 32 32'%3E\
     %3Crect width='32' height='32' rx='7' fill='%230b5d66'/%3E\
     %3Cpath d='M10 11C10 26 22 6 22 21' fill='none' stroke='%23e9c46a' stroke-width='3'/%3E\
-    %3Ccircle cx='10' cy='10' r='4' fill='%23fff'/%3E%3Ccircle cx='22' cy='22' r='4' fill='%23fff'/%3E%3C/svg%3E";
+    %3Ccircle cx='10' cy='10' r='4' fill='%23fff'/%3E\
+    %3Ccircle cx='22' cy='22' r='4' fill='%23fff'/%3E%3C/svg%3E";
 
 fn brand() -> Markup {
     html! {
@@ -168,7 +177,8 @@ fn menu(here: Here, parked: usize) -> Markup {
             }
             ol {
                 @for (station, entries) in FLOW {
-                    li class=[entries.iter().any(|(_, _, page)| page.is_some()).then_some("pages")] {
+                    @let has_pages = entries.iter().any(|(_, _, page)| page.is_some());
+                    li class=[has_pages.then_some("pages")] {
                         span class="station" { (station) }
                         @for (href, name, entry) in entries {
                             a href=(href) aria-current=[current(*entry)] {

@@ -49,7 +49,7 @@ pub(super) fn draw(shop: &Shop, sample: &Sample, before: Option<&Sample>) -> Mar
     let places = column(groups.iter().map(|(_, group)| group.group.to_string()), height);
     html! {
         svg class="map" viewBox={ "0 0 " (WIDTH) " " (height) } role="img"
-            aria-label="Services publish to topics; groups read them. The tables below say the same." {
+            aria-label="Services publish to topics; groups read them. Tables below say the same." {
             (heading(SERVICES.0, "services"))
             (heading(TOPICS.0, "topics"))
             (heading(GROUPS.0, "groups"))
@@ -65,8 +65,9 @@ pub(super) fn draw(shop: &Shop, sample: &Sample, before: Option<&Sample>) -> Mar
                 @for ((_, group), to) in groups.iter().zip(&places) {
                     @for topic in topics_of(group) {
                         @if let Some(from) = find(&topics, &topic) {
-                            @let lag = sample.lag(&group.group, &topic).is_some_and(|it| it.records > 0);
-                            @let busy = lag || is_busy(sample, before, &topic);
+                            @let lag = sample.lag(&group.group, &topic);
+                            @let busy = lag.is_some_and(|lag| lag.records > 0)
+                                || is_busy(sample, before, &topic);
                             (cord(TOPICS.0 + TOPICS.1, from, GROUPS.0, to, busy))
                         }
                     }
@@ -74,12 +75,14 @@ pub(super) fn draw(shop: &Shop, sample: &Sample, before: Option<&Sample>) -> Mar
             }
             @for (service, spot) in shop.services.iter().zip(&services) {
                 @let ready = sample.ready.get(service.name).copied();
-                @let tone = match ready { Some(true) => "good", Some(false) => "warn", None => "bad" };
+                @let tone = ready.map_or("bad", |ready| if ready { "good" } else { "warn" });
                 g class={ "spot service " (tone) } data-spot=(spot.name) {
                     title { (service.name) ": " (service.about) }
                     (plate(SERVICES, spot))
                     circle class="lamp" cx=(SERVICES.0 + 16) cy=(spot.y + BOX / 2) r="4" {}
-                    text class="name" x=(SERVICES.0 + 30) y=(spot.y + BOX / 2 + 4) { (service.name) }
+                    text class="name" x=(SERVICES.0 + 30) y=(spot.y + BOX / 2 + 4) {
+                        (service.name)
+                    }
                 }
             }
             @for spot in &topics { (topic(spot, sample, before)) }

@@ -6,11 +6,12 @@
 //!
 //! - `overview` the map of services, topics and groups, with rates and lag
 //! - `orders` the last orders; `order` one of them with its saga, `stuck` what to do when it waits for a person
-//! - `parked` keys behind a failed message, and their replay
+//! - `parked` keys behind a failed message; `key` one of them, and its replay
 //! - `session` signing in, and forms that only our own pages may send
 //! - `sample` what the pages show, read at one moment
 
 mod events;
+mod key;
 mod layout;
 mod map;
 mod order;
@@ -110,9 +111,9 @@ pub fn routes(shop: Shop) -> Router {
         .route("/console/orders/{id}/retry", post(stuck::retry))
         .route("/console/orders/{id}/resolve", post(stuck::resolve))
         .route("/console/parked", get(parked::page))
-        .route("/console/parked/{service}/{group}/{key}", get(parked::key_page))
-        .route("/console/parked/{service}/{group}/{key}/replay", post(parked::replay))
-        .route("/console/parked/{service}/{group}/{key}/skip", post(parked::skip))
+        .route("/console/parked/{service}/{group}/{key}", get(key::page))
+        .route("/console/parked/{service}/{group}/{key}/replay", post(key::replay))
+        .route("/console/parked/{service}/{group}/{key}/skip", post(key::skip))
         .route("/console/live/{*page}", get(events::stream))
         .route("/console/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/console/sign-out", post(sign_in::sign_out))

@@ -263,12 +263,16 @@ fn facts(order: &Value) -> Markup {
             dt { "Items" }
             dd {
                 ul { @for item in &items {
-                    li { (item["quantity"]) " × " code { (item["sku"].as_str().unwrap_or_default()) } }
+                    @let sku = item["sku"].as_str().unwrap_or_default();
+                    li { (item["quantity"]) " × " code { (sku) } }
                 } }
             }
             dt { "Total" } dd { (money(&order["total"])) }
             dt { "Ship to" }
-            dd { (place("name")) br; (place("address")) br; (place("city")) ", " (place("country")) }
+            dd {
+                (place("name")) br; (place("address")) br;
+                (place("city")) ", " (place("country"))
+            }
             dt { "Customer" } dd { (id(text("user_id"))) }
             dt { "Account" } dd { (id(text("account_id"))) }
             @if !text("shipment_id").is_empty() {

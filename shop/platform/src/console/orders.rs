@@ -81,7 +81,8 @@ async fn rows(shop: &Shop, cursor: Option<&str>) -> Markup {
         return empty(
             "No order yet",
             html! {
-                "Let some customers order: run " code { "switchboard demo" } " in a second terminal. "
+                "Let some customers order: run " code { "switchboard demo" }
+            " in a second terminal. "
                 "They show up here at once."
             },
         );

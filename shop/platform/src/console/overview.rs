@@ -29,8 +29,8 @@ pub(super) async fn page(State(console): State<Console>, who: SignedIn) -> Marku
                     @if let Some(it) = piece("map") { (it) }
                 }
                 figcaption #map-caption {
-                    "Who publishes to which topic, and which groups read it, as their registrations "
-                    "declare. Point at a box to follow its cords."
+                    "Who publishes to which topic, and which groups read it, as their "
+                    "registrations declare. Point at a box to follow its cords."
                 }
             }
             div class="stages" {
@@ -113,6 +113,7 @@ fn vitals(shop: &Shop, sample: &Sample, before: Option<&Sample>, now: Timestamp)
     let lag: u64 = sample.groups.iter().map(|row| row.lag).sum();
     let oldest = sample.groups.iter().filter_map(|row| row.oldest).min();
     let (parked, waiting) = sample.blocked();
+    let records = sample.topics.iter().map(|topic| sample.published(&topic.name)).sum();
     let vital = |tone: Tone, name: &str, figure: String, note: Markup| {
         html! {
             div class={ "vital " (tone.class()) } {
@@ -127,13 +128,15 @@ fn vitals(shop: &Shop, sample: &Sample, before: Option<&Sample>, now: Timestamp)
                 if ready == all { Tone::Good } else { Tone::Bad },
                 "Services ready",
                 format!("{ready} of {all}"),
-                html! { @if ready == all { "orders are taken" } @else { "orders wait at the door" } },
+                html! {
+                    @if ready == all { "orders are taken" } @else { "orders wait at the door" }
+                },
             ))
             (vital(
                 Tone::Quiet,
                 "Records",
                 rate(flow),
-                html! { (count(sample.topics.iter().map(|it| sample.published(&it.name)).sum())) " in all" },
+                html! { (count(records)) " in all" },
             ))
             (vital(
                 if lag == 0 { Tone::Good } else { Tone::Busy },
@@ -177,8 +180,8 @@ fn services(shop: &Shop, sample: &Sample) -> Markup {
                         }
                         td { (service.about) }
                         td {
-                            @for path in service.paths.iter().filter(|it| !it.contains("/operator")) {
-                                code { (path) } " "
+                            @for path in service.paths {
+                                @if !path.contains("/operator") { code { (path) } " " }
                             }
                         }
                     }
@@ -294,8 +297,12 @@ fn groups(shop: &Shop, sample: &Sample, now: Timestamp) -> Markup {
                             td {
                                 @match &lag {
                                     None => { (chip(Tone::Warn, "not running")) }
-                                    Some(lag) if lag.members == 0 => { (chip(Tone::Warn, "nobody reads")) }
-                                    Some(lag) if lag.records == 0 => { (chip(Tone::Good, "up to date")) }
+                                    Some(lag) if lag.members == 0 => {
+                                        (chip(Tone::Warn, "nobody reads"))
+                                    }
+                                    Some(lag) if lag.records == 0 => {
+                                        (chip(Tone::Good, "up to date"))
+                                    }
                                     Some(lag) => {
                                         (chip(Tone::Busy, &match lag.oldest {
                                             Some(oldest) => format!("oldest {}", age(now, oldest)),

@@ -86,11 +86,12 @@ fn form(headers: &HeaderMap, next: &str, wrong: Option<&str>) -> Markup {
             form class="sign-in" action="/console/sign-in" method="post" {
                 h1 { "Sign in" }
                 p { "The console asks for the operator's token. " code { "switchboard up" }
-                    " prints where it is: the file " code { "operator-token" } " in the data folder." }
+                    " prints where it is: the file " code { "operator-token" }
+                " in the data folder." }
                 input type="hidden" name="next" value=(next);
                 // Password managers want a name to keep a token under.
-                input class="hidden" type="text" name="user" value="operator" autocomplete="username"
-                    tabindex="-1" aria-hidden="true" readonly;
+                input class="hidden" type="text" name="user" value="operator"
+                    autocomplete="username" tabindex="-1" aria-hidden="true" readonly;
                 label for="token" { "Operator's token" }
                 input #token name="token" type="password" required autofocus
                     autocomplete="current-password" spellcheck="false"

@@ -74,7 +74,9 @@ pub(super) fn money(value: &Value) -> Markup {
     let amount = value["amount"].as_i64().unwrap_or_default();
     let sign = if amount < 0 { "−" } else { "" };
     let amount = amount.unsigned_abs();
-    html! { (sign) (count(amount / 100)) "." (format!("{:02}", amount % 100)) " " small { (value["currency"].as_str().unwrap_or_default()) } }
+    let (whole, cents) = (count(amount / 100), format!("{:02}", amount % 100));
+    let currency = value["currency"].as_str().unwrap_or_default();
+    html! { (sign) (whole) "." (cents) " " small { (currency) } }
 }
 
 /// A count with thin spaces between thousands.
@@ -82,7 +84,7 @@ pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push('\u{2009}');
         }
         text.push(digit);
@@ -148,8 +150,8 @@ mod tests {
         assert_eq!(bytes(1_023), "1023 B");
         assert_eq!(bytes(1_572_864), "1.5 MiB");
         assert_eq!(
-            [rate(None), rate(Some(0.0)), rate(Some(3.14)), rate(Some(99.6))].join(" "),
-            "– 0/s 3.1/s 100/s"
+            [rate(None), rate(Some(0.0)), rate(Some(3.21)), rate(Some(99.6))].join(" "),
+            "– 0/s 3.2/s 100/s"
         );
         let then = Timestamp::default();
         assert_eq!(age(then.plus(Duration::from_secs(7_300)), then), "2 h");

@@ -1,5 +1,7 @@
 //! The whole shop, started in this process on a temporary folder, and used as anybody would use it.
 
+#![allow(clippy::unwrap_used, reason = "what is not as expected ends the test")]
+
 mod contract;
 mod lifecycle;
 mod operators;

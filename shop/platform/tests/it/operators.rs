@@ -145,6 +145,10 @@ async fn an_undo_that_cannot_be_done_waits_for_the_operator() {
         format!("/api/v1/operator/shipping/dead/{}/{id}/skip", item["group"].as_str().unwrap());
     let body = json!({ "entry": item["head"]["entry"], "reason": "made by a test" });
     assert!(shop.operate(&skip, body).await.status.is_success());
+    // Dropping a message leaves the rest of its key as it was: parked, until it is replayed.
+    let replay =
+        format!("/api/v1/operator/shipping/dead/{}/{id}/replay", item["group"].as_str().unwrap());
+    assert!(shop.operate(&replay, json!({})).await.status.is_success());
 
     eventually("the order to be parked", || async {
         (shop.order_of(&id).await["status"] == "undo_failed").then_some(())
