@@ -15,8 +15,8 @@ use crate::wire::{Asked, TimedOut};
 use crate::{Act, Action, Change, Definition, Illegal, Instance, Outcome, Phase, Reply, SagaEvent};
 
 /// Events of a run that are read at once. A run that nobody answers gets one more with every
-/// timeout, so all pages are read, however many there are.
-const PAGE: usize = 1_000;
+/// timeout, so all pages are read, however many there are; a page this small is read at once.
+const PAGE: usize = 256;
 
 /// One row per run: where it stands, for lists. The truth is its stream.
 pub static SAGAS: Table = Table {

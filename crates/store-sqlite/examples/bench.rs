@@ -26,8 +26,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const ROUNDS: usize = 9;
 const RUN: Duration = Duration::from_millis(600);
 const PAYLOAD: &str = "{\"amount\":500,\"currency\":\"USD\",\"note\":\"\
-    0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\
-    01234567890123456789012345678901234567890123456789\"}";
+    012345678901234567890123456789012345678901234567890123456789012345678901234\
+    567890123456789012345678901234567890123456789012345678901234567890123456789\"}";
 
 static STATES: Table = Table { name: "states", columns: &[Column::text("state")], indexes: &[] };
 
@@ -65,13 +65,15 @@ fn bare(path: &Path, batch: u64) -> Result<f64> {
     connection.execute_batch(
         "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA wal_autocheckpoint = 4000;
          PRAGMA cache_size = -16384;
-         CREATE TABLE ev (pos INTEGER PRIMARY KEY, stream TEXT, v INT, time INT, kind TEXT, data BLOB);
+         CREATE TABLE ev (
+             pos INTEGER PRIMARY KEY, stream TEXT, v INT, time INT, kind TEXT, data BLOB);
          CREATE UNIQUE INDEX u ON ev (stream, v);
          CREATE TABLE inbox (id TEXT PRIMARY KEY) WITHOUT ROWID;
          CREATE TABLE st (k TEXT PRIMARY KEY, v INT, state TEXT) WITHOUT ROWID;
          CREATE TABLE fill (x BLOB);
          BEGIN;
-         INSERT INTO fill WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 80)
+         INSERT INTO fill
+             WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 160)
              SELECT randomblob(100000) FROM r;
          COMMIT;
          PRAGMA wal_checkpoint(restart);

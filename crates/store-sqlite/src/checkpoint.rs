@@ -125,7 +125,7 @@ fn checkpoint(
     drop(turn);
     metrics::checkpointed(source, begun.elapsed());
     if busy && pages >= HARD * shared.threshold {
-        tracing::warn!(store = %source, pages, "a reader keeps the write-ahead file from being reused");
+        tracing::warn!(store = %source, pages, "a reader keeps the write-ahead file in use");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The command line: what can be asked, with examples. What is then done is in [`commands`](crate::commands).
+//! The command line: what can be asked, with examples. What is then done is in [`commands`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

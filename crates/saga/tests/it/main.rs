@@ -1,5 +1,7 @@
 //! Sagas from outside: the table, participants, runs on a store in memory, diagrams, and the trials.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod definition;
 mod diagram;
 mod flows;

@@ -52,7 +52,8 @@ enum Part {
 }
 
 fn has_nulls_behind(select: &Select) -> bool {
-    matches!((&select.order, &select.after), (Some((_, true)), Some((value, _))) if *value != Value::Null)
+    let is_descending = matches!(select.order, Some((_, true)));
+    is_descending && select.after.as_ref().is_some_and(|(value, _)| *value != Value::Null)
 }
 
 fn page(connection: &Connection, select: &Select, part: Part) -> Result<Vec<Row>, StoreError> {

@@ -146,7 +146,8 @@ impl<'c> Writer<'c> {
             let checkpoint = "PRAGMA wal_checkpoint(PASSIVE)";
             if let Err(error) = connection.query_row(checkpoint, [], |_| Ok(())) {
                 let source = &self.sealer.identity().source;
-                tracing::warn!(store = %source, error = %chain(&error), "the last checkpoint failed");
+                let error = chain(&error);
+                tracing::warn!(store = %source, error, "the last checkpoint failed");
             }
         }
     }
@@ -258,7 +259,8 @@ impl<'c> Writer<'c> {
     fn roll_back(&mut self, trouble: &Trouble) {
         let source = &self.sealer.identity().source;
         if let Trouble::Lost(error) = trouble {
-            tracing::error!(store = %source, error = %chain(error), "a commit failed: open it again");
+            let error = chain(error);
+            tracing::error!(store = %source, error, "a commit failed: open the store again");
             self.broken = true;
         }
         let connection = self.desk.connection;
@@ -268,7 +270,8 @@ impl<'c> Writer<'c> {
         match Hot::load(connection) {
             Ok(hot) => self.desk.hot = hot,
             Err(error) => {
-                tracing::error!(store = %source, error = %chain(&error), "cannot read: open it again");
+                let error = chain(&error);
+                tracing::error!(store = %source, error, "cannot read: open the store again");
                 self.broken = true;
             }
         }

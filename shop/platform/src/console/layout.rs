@@ -96,6 +96,7 @@ pub(super) fn page(page: Page<'_>) -> Markup {
             main #main tabindex="-1" { (page.body) }
             footer class="foot" {
                 p class="static" { "Without a script, reload the page to see what is new." }
+            p { "Times are UTC." }
                 dl class="keys" aria-label="Keyboard" {
                     @for (key, what) in KEYS {
                         div {

@@ -1,7 +1,7 @@
 //! The pages for operators: server-rendered, live over server-sent events, and whole without a script.
 //!
-//! The menu follows the flow of data: edge → decide → commit → relay → carry → react → read. A page is a frame ([`layout`]) around named
-//! fragments; while somebody watches, the fragments that have changed are sent again ([`events`]), at most once a second. When nobody
+//! The menu follows the flow of data: edge → decide → commit → relay → carry → react → read. A page is a frame (`layout`) around named
+//! fragments; while somebody watches, the fragments that have changed are sent again (`events`), at most once a second. When nobody
 //! watches, nothing is computed.
 //!
 //! - `overview` the map of services, topics and groups, with rates and lag

@@ -60,12 +60,7 @@ const SECTIONS: [(&str, &str, &str, &str); 6] = [
         "Services",
         "Each has a store and a listener of its own; the gateway passes calls by their path.",
     ),
-    (
-        "commit",
-        "commit",
-        "Stores",
-        "One unit, one commit: events, rows, messages and marks become true together.",
-    ),
+    ("commit", "commit", "Stores", "Everything in a unit becomes true at once, or not at all."),
     (
         "relay",
         "relay",
@@ -281,6 +276,7 @@ fn groups(shop: &Shop, sample: &Sample, now: Timestamp) -> Markup {
                     @for topic in map::topics_of(group) {
                         @let kinds = group.consumes.iter().filter(|(it, _)| *it == topic);
                         @let lag = sample.lag(&group.group, &topic);
+                        @let parked = sample.parked_of(&group.group);
                         tr {
                             th scope="row" { code { (group.group) } }
                             td { (service.name) }
@@ -296,6 +292,9 @@ fn groups(shop: &Shop, sample: &Sample, now: Timestamp) -> Markup {
                             }
                             td {
                                 @match &lag {
+                                    _ if parked > 0 => {
+                                        (chip(Tone::Bad, &format!("{parked} parked")))
+                                    }
                                     None => { (chip(Tone::Warn, "not running")) }
                                     Some(lag) if lag.members == 0 => {
                                         (chip(Tone::Warn, "nobody reads"))

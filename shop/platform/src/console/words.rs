@@ -107,7 +107,7 @@ pub(super) fn rate(rate: Option<f64>) -> String {
         None => "–".to_owned(),
         Some(rate) if rate < 0.05 => "0/s".to_owned(),
         Some(rate) if rate < 9.95 => format!("{rate:.1}/s"),
-        Some(rate) => format!("{rate:.0}/s"),
+        Some(rate) => format!("{}/s", count(rate.round() as u64)),
     }
 }
 

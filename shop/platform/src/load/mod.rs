@@ -5,7 +5,7 @@
 //! - [`mix`] which orders go well and which are meant to fail
 //! - [`sums`] what a run must conserve
 //! - [`storm`] load that outlives the shop
-//! - [`bench`] orders per second
+//! - [`bench`](mod@bench) orders per second
 
 pub mod bench;
 pub mod client;

@@ -23,11 +23,11 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// The products that are ordered.
-pub const SKUS: [&str; 3] = ["postcard-switchboard", "mug-slate", "lamp-aurora"];
+pub(crate) const SKUS: [&str; 3] = ["postcard-switchboard", "mug-slate", "lamp-aurora"];
 
 /// The services that an order passes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Service {
+pub(crate) enum Service {
     Orders,
     Payments,
     Inventory,
@@ -56,7 +56,7 @@ struct Node {
 
 /// All services, one broker.
 #[derive(Clone)]
-pub struct World(Arc<Inner>);
+pub(crate) struct World(Arc<Inner>);
 
 struct Inner {
     nodes: Mutex<BTreeMap<Service, Node>>,
@@ -114,7 +114,7 @@ impl Service {
 
 impl World {
     /// Starts everything and waits until orders can be taken.
-    pub async fn boot(seed: u64) -> Self {
+    pub(crate) async fn boot(seed: u64) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(Virtual(tokio::time::Instant::now()));
         let broker = MemoryBroker::new(clock.clone());
         let topics = [
@@ -197,7 +197,7 @@ impl World {
     }
 
     /// Starts again whatever has failed, as an operating system's supervisor would.
-    pub async fn revive(&self) {
+    pub(crate) async fn revive(&self) {
         for service in ALL {
             let failed = |node: &Node| node.failed.load(Ordering::SeqCst);
             let dead = self.0.nodes.lock().get(&service).is_some_and(failed);
@@ -208,7 +208,7 @@ impl World {
     }
 
     /// One fault, drawn by chance.
-    pub async fn trouble(&self, rng: &mut Rng) {
+    pub(crate) async fn trouble(&self, rng: &mut Rng) {
         let service = *rng.pick(&ALL).unwrap();
         let few = 1 + usize::try_from(rng.below(4)).unwrap();
         let faults = self.0.broker.faults();
@@ -233,7 +233,7 @@ impl World {
     }
 
     /// No more faults; everything runs.
-    pub async fn heal(&self) {
+    pub(crate) async fn heal(&self) {
         self.0.broker.faults().resume();
         for service in ALL {
             self.start(service, None).await;
@@ -241,7 +241,7 @@ impl World {
     }
 
     /// Lets everything that is on its way arrive.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         for _ in 0..200 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             self.revive().await;
@@ -249,38 +249,38 @@ impl World {
     }
 
     /// What a service has committed.
-    pub fn image(&self, service: Service) -> Image {
+    pub(crate) fn image(&self, service: Service) -> Image {
         self.store(service).image()
     }
 
     /// Puts a service's store back to an older copy.
-    pub async fn restore(&self, service: Service, image: Image) {
+    pub(crate) async fn restore(&self, service: Service, image: Image) {
         self.start(service, Some(image)).await;
     }
 
     /// A service's store.
-    pub fn store(&self, service: Service) -> Arc<MemoryStore> {
+    pub(crate) fn store(&self, service: Service) -> Arc<MemoryStore> {
         self.0.nodes.lock()[&service].store.clone()
     }
 
     /// What was on hand of a product at first.
-    pub fn seeded(&self, sku: &str) -> i64 {
+    pub(crate) fn seeded(&self, sku: &str) -> i64 {
         self.0.seeded.lock()[sku]
     }
 
     /// How many shipments there are.
-    pub async fn shipments(&self) -> i32 {
+    pub(crate) async fn shipments(&self) -> i32 {
         let all = Select::all(&shop_shipping::tables::SHIPMENTS).limit(1_000);
         i32::try_from(self.store(Service::Shipping).select(all).await.unwrap().len()).unwrap()
     }
 
     /// Reads a resource, until there is an answer.
-    pub async fn get(&self, service: Service, user: &str, path: &str) -> Value {
+    pub(crate) async fn get(&self, service: Service, user: &str, path: &str) -> Value {
         self.insist(service, Method::GET, user, path, None, None, StatusCode::OK).await
     }
 
     /// Posts until there is an answer: 201.
-    pub async fn post(
+    pub(crate) async fn post(
         &self,
         service: Service,
         user: &str,
@@ -292,7 +292,7 @@ impl World {
     }
 
     /// Posts once; any answer will do.
-    pub async fn try_post(&self, service: Service, user: &str, path: &str, body: Value) {
+    pub(crate) async fn try_post(&self, service: Service, user: &str, path: &str, body: Value) {
         let _any = self.call(service, &Method::POST, user, path, None, Some(&body)).await;
     }
 
