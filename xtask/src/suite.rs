@@ -27,7 +27,7 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     )?;
     process::run_with(
         "cargo",
-        &["doc", "--workspace", "--no-deps"],
+        &["doc", "--workspace", "--no-deps", "--all-features"],
         &[("RUSTDOCFLAGS", "-D warnings")],
     )?;
     tidy::run()?;

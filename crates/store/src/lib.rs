@@ -15,7 +15,7 @@
 //!
 //! # The parts
 //!
-//! - [`unit`] what is committed together
+//! - [`unit`](mod@unit) what is committed together
 //! - [`store`] the contract, in small traits: journal, rows, inbox, outbox, timers
 //! - [`table`] read models declared once for every backend, and queries as data
 //! - [`gate`] keys that are blocked behind a failed message

@@ -10,7 +10,7 @@
 //!
 //! # The parts
 //!
-//! - [`traces`] diagnostics for people or machines, filtered by `SWITCHBOARD_TRACE`
+//! - [`traces`](mod@traces) diagnostics for people or machines, filtered by `SWITCHBOARD_TRACE`
 //! - [`metrics()`] counters, gauges and histograms, rendered when somebody asks
 
 mod exposition;

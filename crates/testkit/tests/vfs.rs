@@ -1,5 +1,6 @@
 //! The disk under SQLite does what it says: keeps what was synced, and catches whoever answers before the sync.
 #![cfg(feature = "vfs")]
+#![allow(clippy::unwrap_used, reason = "a test ends where its disk is not as it must be")]
 
 use rusqlite::{Connection, OpenFlags};
 use switchboard_testkit::vfs::FaultyDisk;

@@ -15,6 +15,9 @@ use crate::settings::Settings;
 
 /// Threads that run the shop, at most. More would share the same disk and cost memory.
 const THREADS: usize = 4;
+/// Threads that read stores and hash passwords, for each of those. A thread that has hashed once
+/// keeps its 19 MiB for the next time, so a crowd of them would hold a lot that nobody uses.
+const BLOCKING: usize = 2;
 
 /// Starts the shop, prints where it is, and keeps it until it is asked to end.
 ///
@@ -27,8 +30,7 @@ pub fn run(settings: &Settings, up: &Up) -> Result<ExitCode, BoxError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads)
-        // The threads of stores that open are not kept for long.
-        .thread_keep_alive(std::time::Duration::from_secs(1))
+        .max_blocking_threads((threads * BLOCKING).max(4))
         .enable_all()
         .build()?;
     runtime.block_on(async {

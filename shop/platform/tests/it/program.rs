@@ -47,7 +47,8 @@ impl Up {
                 return Self(child, printed);
             }
         }
-        panic!("it ended before it was ready: {printed:?}");
+        let ended = child.wait();
+        panic!("it ended before it was ready ({ended:?}): {printed:?}");
     }
 
     fn url(&self) -> &str {
