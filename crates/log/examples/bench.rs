@@ -35,12 +35,15 @@ struct Round {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let dir = args.next().map_or_else(|| std::env::temp_dir().join("switchboard-log-bench"), PathBuf::from);
-    let rounds: usize = args.next().map_or(Ok(5), |rounds| rounds.parse())?;
-    let time = Duration::from_millis(args.next().map_or(Ok(400), |millis| millis.parse())?);
+    let dir = args
+        .next()
+        .map_or_else(|| std::env::temp_dir().join("switchboard-log-bench"), PathBuf::from);
+    let rounds: usize = args.next().map_or(Ok(15), |rounds| rounds.parse())?;
+    let time = Duration::from_millis(args.next().map_or(Ok(120), |millis| millis.parse())?);
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     for bytes in [100, 1024] {
         for producers in [1, 16, 256] {
             append_case(&runtime, &dir, &Case { producers, bytes }, rounds, time)?;
@@ -67,6 +70,7 @@ fn append_case(
     let floor = Floor::create(&dir.join("floor"))?;
     let (mut own, mut same, mut full) = (Vec::new(), Vec::new(), Vec::new());
     let (mut groups, mut p50, mut p99) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ratios, mut full_ratios) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let round = runtime.block_on(append_round(&log, case, time));
         let group = round.group.round().max(1.0) as usize;
@@ -74,8 +78,12 @@ fn append_case(
         groups.push(round.group);
         p50.push(round.p50 as f64);
         p99.push(round.p99 as f64);
-        same.push(floor.run(case.bytes * group, time)? * group as f64);
-        full.push(floor.run(case.bytes * case.producers, time)? * case.producers as f64);
+        let floor_rate = floor.run(case.bytes * group, time)? * group as f64;
+        let full_rate = floor.run(case.bytes * case.producers, time)? * case.producers as f64;
+        ratios.push(round.rate / floor_rate);
+        full_ratios.push(round.rate / full_rate);
+        same.push(floor_rate);
+        full.push(full_rate);
     }
     drop(log);
     std::fs::remove_dir_all(&folder)?;
@@ -87,8 +95,8 @@ fn append_case(
         case.producers,
         case.bytes,
         median(&mut groups),
-        rate / same,
-        rate / full,
+        median(&mut ratios),
+        median(&mut full_ratios),
         median(&mut p50),
         median(&mut p99),
     );
@@ -173,11 +181,7 @@ impl Floor {
     }
 }
 
-fn read_case(
-    dir: &Path,
-    bytes: usize,
-    rounds: usize,
-) -> Result<(), Box<dyn std::error::Error>> {
+fn read_case(dir: &Path, bytes: usize, rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
     let folder = dir.join("read");
     let (log, _) = Log::open(Options::new(&folder))?;
     let channel = log.channel("read")?;

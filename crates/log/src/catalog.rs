@@ -86,12 +86,7 @@ pub(crate) struct Limit {
 
 impl Catalog {
     pub(crate) fn new(active: Active) -> Self {
-        Self {
-            channels: Vec::new(),
-            names: HashMap::new(),
-            sealed: BTreeMap::new(),
-            active,
-        }
+        Self { channels: Vec::new(), names: HashMap::new(), sealed: BTreeMap::new(), active }
     }
 
     /// Adds a channel that does not exist yet.

@@ -1,4 +1,4 @@
-//! What the control frames say: a segment's head with everything known so far, and the commit marker.
+//! What the control frames say: a segment's head with all that is known so far, the commit marker.
 
 use std::sync::Arc;
 
@@ -111,8 +111,7 @@ impl Head {
     }
 
     fn fields(input: &mut Input<'_>) -> Option<Self> {
-        let mut head =
-            Self { generation: input.u32()?, salt: input.u32()?, ..Self::default() };
+        let mut head = Self { generation: input.u32()?, salt: input.u32()?, ..Self::default() };
         head.id = input.u64()?;
         head.through = input.u64()?;
         head.epoch = input.u64()?;

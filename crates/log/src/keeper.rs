@@ -16,8 +16,8 @@ use crate::file::{Access, File, FileLayer, write_all_at};
 use crate::options::{Options, Planted};
 use crate::segment::{Loaded, Segment, segment_path, write_sidecar};
 
-/// Zeros per write.
-const CHUNK: usize = 1 << 20;
+/// Zeros per write and sync: small, so that the writer's own syncs never queue behind many.
+const CHUNK: usize = 256 << 10;
 
 /// A segment of zeros, on disk under its name.
 #[derive(Debug)]
@@ -150,11 +150,7 @@ pub(crate) fn prepare(options: &Options, id: u64, capacity: u64) -> io::Result<P
     }
 }
 
-fn fill(
-    options: &Options,
-    path: &std::path::Path,
-    capacity: u64,
-) -> io::Result<Arc<dyn File>> {
+fn fill(options: &Options, path: &std::path::Path, capacity: u64) -> io::Result<Arc<dyn File>> {
     let file = options.files.open(path, Access::Create)?;
     file.allocate(capacity)?;
     let zeros = vec![0; CHUNK.min(usize::try_from(capacity).unwrap_or(CHUNK))];
@@ -162,7 +158,6 @@ fn fill(
     while at < capacity {
         let count = (capacity - at).min(zeros.len() as u64);
         write_all_at(&*file, &zeros[..usize::try_from(count).unwrap_or(0)], at)?;
-        // In small portions, so that the writer's own syncs never queue behind a large one.
         file.sync_data()?;
         at += count;
     }

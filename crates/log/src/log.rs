@@ -15,9 +15,7 @@ use crate::read::{self, Tail};
 use crate::recover;
 use crate::stage::Core;
 use crate::ticket::Append;
-use crate::types::{
-    Bounds, ChannelId, Keep, Reclaimed, Record, Recovered, SegmentInfo, Staging,
-};
+use crate::types::{Bounds, ChannelId, Keep, Reclaimed, Record, Recovered, SegmentInfo, Staging};
 
 /// An append-only log of many channels. Clones share one writer; the last one dropped closes it.
 ///
@@ -87,7 +85,7 @@ impl Log {
         catalog.channels().map(|(id, channel)| (id, channel.name.clone())).collect()
     }
 
-    /// Appends a batch: all of it or nothing. The answer comes after the sync, in the batch's order.
+    /// Appends a batch: all of it or nothing. The answer comes after the sync, in batch order.
     ///
     /// An empty batch resolves when everything staged before it is synced, cells included.
     ///
@@ -166,10 +164,9 @@ impl Log {
     /// All cells whose names begin so, by name.
     pub fn cells(&self, prefix: &str) -> Vec<(Arc<str>, Bytes)> {
         let stage = self.core().stage.lock();
-        let cells = stage.cells.range::<str, _>((
-            std::ops::Bound::Included(prefix),
-            std::ops::Bound::Unbounded,
-        ));
+        let cells = stage
+            .cells
+            .range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
         cells
             .take_while(|(name, _)| name.starts_with(prefix))
             .map(|(name, value)| (name.clone(), value.clone()))

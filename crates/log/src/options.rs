@@ -23,7 +23,8 @@ pub struct Options {
     /// Largest record in bytes. Default 1 MiB + 64 KiB, at most a quarter of a segment.
     pub max_record_bytes: usize,
     /// Places for records that wait to be synced: a record takes one, and one more for each full
-    /// KiB. Default 65 536 (so at most 64 MiB wait), from 1 to 1 048 576. Appends wait when all are taken.
+    /// KiB. Default 65 536 (so at most 64 MiB wait), from 1 to 1 048 576. When all are taken,
+    /// appends wait.
     pub queue: usize,
     /// Bytes that one sync carries, unless a single batch is larger. Default 4 MiB, at least 4 KiB
     /// and at most a quarter of a segment.

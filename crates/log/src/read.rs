@@ -155,11 +155,8 @@ impl Stretch<'_> {
             let skip = usize::try_from(u64::from(at.offset) - start).unwrap_or(usize::MAX);
             let bytes = buffer.get(skip..).unwrap_or_default();
             let damage = |why: String| Damage::at(self.path, u64::from(at.offset), why);
-            let (header, data) =
-                frame::parse(bytes).map_err(|flaw| damage(flaw.to_string()))?;
-            if (header.kind, header.channel, header.position)
-                != (DATA, self.channel.0, position)
-            {
+            let (header, data) = frame::parse(bytes).map_err(|flaw| damage(flaw.to_string()))?;
+            if (header.kind, header.channel, header.position) != (DATA, self.channel.0, position) {
                 let why = format!("expected record {position} of channel {}", self.channel);
                 return Err(damage(why).into());
             }
@@ -198,8 +195,7 @@ impl Tail {
             // Looked at before the read: what is committed later wakes `changed`.
             self.end.borrow_and_update();
             let stopped = self.log.is_stopped();
-            let records =
-                self.log.read(self.channel, self.after, max_records.max(1), max_bytes)?;
+            let records = self.log.read(self.channel, self.after, max_records.max(1), max_bytes)?;
             if let Some(last) = records.last() {
                 self.after = last.position;
                 return Ok(records);

@@ -10,30 +10,34 @@
 //! 4. Sealed segments are not read if their sidecar fits; positions must follow one another without
 //!    a gap through all segments, so one that got lost is noticed.
 
+mod replay;
+mod sealed;
+
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{Semaphore, watch};
 
+use self::replay::check_gaps;
 use crate::catalog::{Active, Catalog};
-use crate::control::{ChannelState, Commit, Head, decode_cell};
+use crate::control::{ChannelState, Commit, Head};
 use crate::error::{Damage, OpenError};
 use crate::file::{Access, File, LockGuard, read_full_at, write_all_at};
-use crate::frame::{self, CELL, CHANNEL, FLOOR};
+use crate::frame;
 use crate::index::{Index, low};
 use crate::keeper::{Keeper, prepare};
 use crate::options::{FIRST_SEGMENT, Options, Planted};
 use crate::scan::{Scan, ScanError, Scanned, Tail};
-use crate::segment::{Cache, Segment, read_summary, segment_id, segment_path, sidecar_path};
-use crate::segment::write_sidecar;
+use crate::segment::{Cache, Segment, read_summary, segment_id, segment_path, write_sidecar};
 use crate::stage::{Core, Stage};
-use crate::types::{ChannelId, Cut, Recovered};
+use crate::types::{Cut, Recovered};
 use crate::writer::{Target, Writer, next_capacity};
 
 /// An opened log, its writer not yet running.
@@ -51,15 +55,6 @@ struct Last {
     file: Arc<dyn File>,
     scanned: Scanned,
     head: Head,
-}
-
-/// A sealed segment whose head was read.
-struct Older {
-    id: u64,
-    path: PathBuf,
-    file: Arc<dyn File>,
-    head: Head,
-    head_crc: u32,
 }
 
 /// What accumulates while a log is opened.
@@ -92,7 +87,7 @@ pub(crate) fn open(options: Options) -> Result<Opened, OpenError> {
     catalog.notify_all();
     let core = Arc::new(core(options, catalog, cells, &head));
     let keeper = Keeper::spawn(&core.options).map_err(OpenError::io("start a thread", &dir))?;
-    let writer = Writer { core: core.clone(), keeper, target };
+    let writer = Writer::new(core.clone(), keeper, target);
     Ok(Opened { core, writer, recovered, guard })
 }
 
@@ -110,6 +105,7 @@ fn core(options: Options, catalog: Catalog, cells: BTreeMap<Arc<str>, Bytes>, he
         salt: head.salt,
         stage: Mutex::new(stage),
         work: Condvar::new(),
+        staged: AtomicUsize::new(0),
         catalog: RwLock::new(catalog),
         room: Arc::new(Semaphore::new(options.queue)),
         cache: Cache::default(),
@@ -173,11 +169,7 @@ impl Opening<'_> {
     }
 
     /// A log with records.
-    fn resume(
-        &mut self,
-        ids: &[u64],
-        last: Last,
-    ) -> Result<(Catalog, Target, Head), OpenError> {
+    fn resume(&mut self, ids: &[u64], last: Last) -> Result<(Catalog, Target, Head), OpenError> {
         let index = self.index(&last.path, &last.scanned)?;
         let mut head = last.head;
         let (path, file, scanned) = (last.path, last.file, last.scanned);
@@ -208,12 +200,7 @@ impl Opening<'_> {
     }
 
     /// Begins a new segment behind an unfinished tail, then takes the tail away.
-    fn cut(
-        &self,
-        catalog: &mut Catalog,
-        last: Target,
-        head: &Head,
-    ) -> Result<Target, OpenError> {
+    fn cut(&self, catalog: &mut Catalog, last: Target, head: &Head) -> Result<Target, OpenError> {
         let channels = catalog.channels().map(|(_, channel)| ChannelState {
             name: channel.name.clone(),
             last: channel.last,
@@ -284,135 +271,6 @@ impl Opening<'_> {
             .map_err(OpenError::io("sync the last group again", path))
     }
 
-    /// Applies what the last segment says to what was known at its beginning.
-    fn replay(
-        &mut self,
-        catalog: &mut Catalog,
-        head: &Head,
-        path: &Path,
-        scanned: &Scanned,
-    ) -> Result<(), OpenError> {
-        for channel in &head.channels {
-            catalog.add(channel.name.clone(), channel.last, channel.floor);
-        }
-        self.cells = head.cells.iter().cloned().collect();
-        for control in &scanned.controls {
-            let header = control.header;
-            match header.kind {
-                CHANNEL => {
-                    let name = String::from_utf8_lossy(&control.data);
-                    if catalog.find(&name).is_none() {
-                        catalog.add(name.as_ref().into(), 0, 1);
-                    }
-                }
-                CELL => match decode_cell(&control.data) {
-                    Some((name, value)) if value.is_empty() => {
-                        self.cells.remove(&name);
-                    }
-                    Some((name, value)) => {
-                        self.cells.insert(name, value);
-                    }
-                    None => {}
-                },
-                FLOOR => {
-                    if let Some(channel) = catalog.channel_mut(ChannelId(header.channel)) {
-                        channel.floor = channel.floor.max(header.position);
-                    }
-                }
-                // A newer version's entry: its checksum holds, so it can be passed over (rule 9).
-                _ => {}
-            }
-        }
-        for found in &scanned.records {
-            let header = found.header;
-            let fits = catalog.channel_mut(ChannelId(header.channel)).is_some_and(|channel| {
-                let fits = header.position == channel.last + 1;
-                channel.last = header.position;
-                fits
-            });
-            if !fits {
-                let why = "a record's position does not follow the one before it";
-                return Err(Damage::at(path, found.offset, why).into());
-            }
-        }
-        Ok(())
-    }
-
-    /// All segments before the last one, oldest first. Those that were merged into another go.
-    fn sealed(&mut self, ids: &[u64], last: &Head) -> Result<Vec<Arc<Segment>>, OpenError> {
-        let mut older: Vec<Older> = Vec::new();
-        for id in ids {
-            let path = segment_path(&self.options.dir, *id);
-            if older.last().is_some_and(|before| before.head.through >= *id) {
-                self.remove(&path)?;
-                let _ = self.options.files.remove(&sidecar_path(&path));
-                continue;
-            }
-            let file = self.open_file(&path, Access::Read)?;
-            let (head, head_crc) = self.read_head(&path, &*file, *id)?;
-            older.push(Older { id: *id, path, file, head, head_crc });
-        }
-        let mut sealed = Vec::new();
-        for (at, segment) in older.iter().enumerate() {
-            let next = older.get(at + 1).map_or(last, |next| &next.head);
-            let end = (next.previous.0 == segment.id && segment.head.generation == 0)
-                .then_some(next.previous.1);
-            sealed.push(Arc::new(self.older(segment, end)?));
-        }
-        Ok(sealed)
-    }
-
-    /// A sealed segment from its sidecar, or from its records when that does not fit.
-    fn older(&mut self, older: &Older, end: Option<u64>) -> Result<Segment, OpenError> {
-        let files = &*self.options.files;
-        let len = older.file.len().map_err(OpenError::io("read", &older.path))?;
-        let ids = (older.id, older.head.through);
-        let path = older.path.clone();
-        if let Some(summary) = read_summary(files, &path)
-            && summary.head_crc == older.head_crc
-            && end.is_none_or(|end| end == summary.end)
-            && summary.end <= len
-        {
-            let extent = (summary.end, summary.sequence);
-            return Ok(Segment::new(path, ids, extent, older.head_crc, summary.runs));
-        }
-        let scanned = self.scan(&path, &*older.file, end)?;
-        if scanned.head.is_none() || scanned.tail == Tail::Torn {
-            return Err(Damage::at(path, scanned.end, "a sealed segment is incomplete").into());
-        }
-        let index = self.index(&path, &scanned)?;
-        let extent = (scanned.end, scanned.sequence);
-        let runs = index.runs().copied().collect();
-        let segment = Segment::new(path, ids, extent, older.head_crc, runs);
-        let _ = write_sidecar(files, &segment, &index);
-        self.recovered.rebuilt += 1;
-        Ok(segment)
-    }
-
-    fn read_head(
-        &self,
-        path: &Path,
-        file: &dyn File,
-        id: u64,
-    ) -> Result<(Head, u32), OpenError> {
-        let io = || OpenError::io("read", path);
-        let mut bytes = vec![0; frame::HEADER];
-        read_full_at(file, &mut bytes, 0).map_err(io())?;
-        let bad = |why: String| OpenError::from(Damage::at(path, 0, why));
-        let header = frame::Header::decode(&bytes).map_err(|flaw| bad(flaw.to_string()))?;
-        let len = file.len().map_err(io())?.min(u64::from(header.len));
-        bytes.resize(usize::try_from(len).unwrap_or(0), 0);
-        read_full_at(file, &mut bytes, 0).map_err(io())?;
-        let (header, data) = frame::parse(&bytes).map_err(|flaw| bad(flaw.to_string()))?;
-        match Head::decode(data) {
-            Ok(head) if header.kind == frame::HEAD && head.id == id => {
-                Ok((head, frame::u32_at(&bytes, 28)))
-            }
-            Err(crate::control::BadHead::Newer(found)) => Err(newer(path, found)),
-            _ => Err(bad("the segment's head is malformed".to_owned())),
-        }
-    }
-
     fn scan(&self, path: &Path, file: &dyn File, end: Option<u64>) -> Result<Scanned, OpenError> {
         let adopt_orphans = self.options.planted == Planted::AdoptOrphans;
         Scan { file, path, end, adopt_orphans }.run().map_err(|error| match error {
@@ -435,35 +293,6 @@ impl Opening<'_> {
     fn remove(&self, path: &Path) -> Result<(), OpenError> {
         self.options.files.remove(path).map_err(OpenError::io("remove", path))
     }
-}
-
-/// Every position from the oldest kept one to the last must be somewhere.
-fn check_gaps(catalog: &Catalog, active: &Index, path: &Path) -> Result<(), OpenError> {
-    for (id, channel) in catalog.channels() {
-        let mut next = channel.floor;
-        let sealed = channel.runs.iter().map(|(segment, run)| {
-            (catalog.sealed.get(segment).map(|segment| segment.path.clone()), *run)
-        });
-        let active = active.run(id.0).map(|run| (None, *run));
-        for (file, run) in sealed.chain(active) {
-            if run.last() < next {
-                continue;
-            }
-            if run.first > next {
-                let file = file.unwrap_or_else(|| path.to_owned());
-                let (from, to) = (next, run.first - 1);
-                let why = format!("records {from} to {to} of `{}` are missing", channel.name);
-                return Err(Damage::at(file, 0, why).into());
-            }
-            next = run.last() + 1;
-        }
-        if next <= channel.last {
-            let (from, to) = (next, channel.last);
-            let why = format!("records {from} to {to} of `{}` are missing", channel.name);
-            return Err(Damage::at(path, 0, why).into());
-        }
-    }
-    Ok(())
 }
 
 fn active(target: &Target, index: Index) -> Active {

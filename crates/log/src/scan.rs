@@ -267,11 +267,7 @@ impl Scanned {
 
 impl Window<'_> {
     /// The frame at this place, if it verifies and ends before `limit`.
-    fn frame(
-        &mut self,
-        at: u64,
-        limit: u64,
-    ) -> io::Result<Result<(Header, &[u8]), frame::Flaw>> {
+    fn frame(&mut self, at: u64, limit: u64) -> io::Result<Result<(Header, &[u8]), frame::Flaw>> {
         self.load(at, HEADER)?;
         let header = match Header::decode(self.rest(at)) {
             Ok(header) => header,

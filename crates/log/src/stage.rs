@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) stage: Mutex<Stage>,
     /// Tells the writer that there is something to do.
     pub(crate) work: Condvar,
+    /// Batches that are staged, for a writer that has not gone to sleep yet.
+    pub(crate) staged: AtomicUsize,
     pub(crate) catalog: RwLock<Catalog>,
     /// Places in the queue.
     pub(crate) room: Arc<Semaphore>,
@@ -80,6 +83,8 @@ pub(crate) struct Group {
     pub(crate) ticket: Arc<Ticket>,
     /// Places in the queue that it gives back.
     pub(crate) places: usize,
+    /// Batches in it.
+    pub(crate) batches: usize,
 }
 
 /// A batch with its checksums.
@@ -138,6 +143,9 @@ impl Core {
         let wake = outcome.is_ok() && stage.writer_waits;
         if wake {
             stage.writer_waits = false;
+        }
+        if outcome.is_ok() {
+            self.staged.fetch_add(1, Ordering::Release);
         }
         drop(stage);
         match outcome {
@@ -200,6 +208,7 @@ impl Core {
             stage.stopped = Some(error.clone());
         }
         let mut groups = std::mem::take(&mut stage.groups);
+        self.staged.store(0, Ordering::Release);
         if let Some((group, riders)) = failed {
             groups.push_front(group);
             stage.restore(riders);
@@ -255,15 +264,15 @@ impl Stage {
             appended.push(Appended { channel: *channel, position });
         }
         group.places += batch.places as usize;
+        group.batches += 1;
         Ok((group.ticket.clone(), appended))
     }
 
     /// The group that the next `bytes` go to: the last one, or a new one when that is full.
     fn open_group(&mut self, bytes: usize, group_bytes: usize) -> usize {
-        let fits = self
-            .groups
-            .back()
-            .is_some_and(|group| group.bytes.is_empty() || group.bytes.len() + bytes <= group_bytes);
+        let fits = self.groups.back().is_some_and(|group| {
+            group.bytes.is_empty() || group.bytes.len() + bytes <= group_bytes
+        });
         if !fits {
             let group = self.spare.pop().unwrap_or_default();
             self.groups.push_back(group);

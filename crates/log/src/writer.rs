@@ -9,6 +9,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::catalog::Active;
@@ -20,15 +21,17 @@ use crate::index::Index;
 use crate::keeper::{Keeper, Prepared};
 use crate::metrics;
 use crate::options::{FIRST_SEGMENT, Planted};
+use crate::patience::Patience;
 use crate::segment::{Loaded, Segment};
 use crate::stage::{Core, Group, Riders};
 
 /// The writer's own view of the active segment.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    pub(crate) core: Arc<Core>,
-    pub(crate) keeper: Keeper,
-    pub(crate) target: Target,
+    core: Arc<Core>,
+    keeper: Keeper,
+    target: Target,
+    patience: Patience,
 }
 
 /// The segment that is written.
@@ -85,14 +88,26 @@ impl Writer {
         self.keeper.stop();
     }
 
+    pub(crate) fn new(core: Arc<Core>, keeper: Keeper, target: Target) -> Self {
+        Self { core, keeper, target, patience: Patience::default() }
+    }
+
     /// Waits for work, and gives the buffers of the last group back.
-    fn next(&self, done: Option<Group>) -> Option<(Group, Riders)> {
-        let mut stage = self.core.stage.lock();
+    fn next(&mut self, done: Option<Group>) -> Option<(Group, Riders)> {
+        let core = &self.core;
+        let mut stage = core.stage.lock();
         if let Some(done) = done {
-            stage.recycle(done, self.core.options.group_bytes);
+            let wanted = core.staged.load(Ordering::Relaxed) + done.batches;
+            stage.recycle(done, core.options.group_bytes);
+            if stage.groups.len() < 2 && !stage.closing && self.patience.is_worth_it() {
+                drop(stage);
+                self.patience.look_out(&core.staged, wanted);
+                stage = core.stage.lock();
+            }
         }
         loop {
             if let Some(group) = stage.groups.pop_front() {
+                core.staged.fetch_sub(group.batches, Ordering::Relaxed);
                 return Some((group, std::mem::take(&mut stage.riders)));
             }
             if stage.closing {
@@ -100,7 +115,7 @@ impl Writer {
                 return (!riders.is_empty()).then(|| (Group::default(), riders));
             }
             stage.writer_waits = true;
-            self.core.work.wait(&mut stage);
+            core.work.wait(&mut stage);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A development dependency only; each part is a feature, so that a test compiles no more than it needs.
 //!
-//! - `file` ([`file`]) files that tear, forget what was not synced, fail to sync and fill up
+//! - `file` ([`file`](mod@file)) files that tear, forget what was not synced, fail to sync and fill up
 //! - `vfs` ([`vfs`]) the same under SQLite
 //! - `message` ([`message`]) the conformance suite of brokers
 //! - `store` ([`store`]) the conformance suite of stores

@@ -73,8 +73,12 @@ impl FileLayer for OsFiles {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {
-        let file =
-            fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         let path = fs::canonicalize(path)?;
         let mut held = HELD.lock();
         if held.contains(&path) {

@@ -83,8 +83,7 @@ fn rule_8_damage_in_a_sealed_segment_is_found_when_it_is_read() {
     flip(&files, &segment(1), 5000);
     let log = open(&files);
     let channel = log.find("a").unwrap();
-    let (mut after, error) = (0, ());
-    let _ = error;
+    let mut after = 0;
     let damage = loop {
         match log.read(channel, after, 1, 1) {
             Ok(records) => after = records[0].position,

@@ -93,6 +93,34 @@ fn an_epoch_survives_a_crash_right_after_the_opening_that_raised_it() {
     }
 }
 
+#[test]
+fn rule_3_a_cut_that_was_interrupted_is_made_up_for_before_its_witness_goes() {
+    // The new segment says where the torn one ends; retention drops it; the tail must be gone then.
+    for nth in 1..30 {
+        let files = FaultyFiles::new(nth);
+        let log = open(&files);
+        let (kept, bulk) = (log.channel("kept").unwrap(), log.channel("bulk").unwrap());
+        for _ in 0..20 {
+            put(&log, kept, vec![b'k'; 1024]);
+        }
+        let end = end(&log);
+        drop(log);
+        let mut bytes = files.contents(&segment(1)).unwrap();
+        bytes[end..end + 3].copy_from_slice(b"???");
+        files.put(&segment(1), &bytes);
+        files.cut_power_at(nth);
+        let _ = reopen(&files);
+        files.crash();
+        let log = open(&files);
+        fill(&log, bulk, 3);
+        log.retain(bulk, u64::MAX).unwrap();
+        assert_eq!(log.enforce(&[], 0).unwrap().dropped, 2);
+        drop(log);
+        let log = open(&files);
+        assert_eq!(texts(&log, kept, 0).len(), 20, "power cut at change {nth}");
+    }
+}
+
 fn reseed(files: &FaultyFiles, seed: u64) -> FaultyFiles {
     let copy = FaultyFiles::new(seed);
     for (path, _) in files.names() {
@@ -129,7 +157,7 @@ fn rule_9_unknown_control_records_are_skipped() {
     drop(log);
     let path = segment(1);
     let bytes = files.contents(&path).unwrap();
-    files.put(&path, &crate::open::forge::with_kind(bytes, 5, 99));
+    files.put(&path, &forge::with_kind(bytes, 5, 99));
     let log = open(&files);
     assert_eq!(texts(&log, channel, 0), ["known", "beside"]);
     assert_eq!(log.cell("unknown"), None, "it is not a cell for this version");

@@ -119,7 +119,8 @@ fn a_reader_goes_on_while_segments_are_rewritten_under_it() {
         put(&log, rare, format!("{round}"));
         fill(&log, bulk, round);
     }
-    let (reader, done) = (log.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let (reader, done) =
+        (log.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
     let stop = done.clone();
     let reading = std::thread::spawn(move || {
         let mut rounds = 0;

@@ -156,3 +156,39 @@ async fn closing_finishes_what_was_handed_over() {
     }
     assert_eq!(count(&open(&path, &disk)).await, 100);
 }
+
+/// One wake-up answers a whole batch; that must not make anybody wait for a runtime that stands
+/// still, nor for a future that was dropped.
+#[test]
+fn nobody_waits_for_somebody_elses_runtime() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::register(6);
+    let store = open(&folder.path().join("a.db"), &disk);
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (still, lively) = (runtime(), runtime());
+    for round in 0..50 {
+        let (first, dropped) = (store.clone(), store.clone());
+        let waits = still.spawn(async move { first.commit(event("still", 10)).await });
+        let goes = still.spawn(async move { dropped.commit(event("dropped", 10)).await });
+        // Both are handed over, and the runtime stands still.
+        still.block_on(tokio::task::yield_now());
+        goes.abort();
+        let answers = lively.block_on(async {
+            let tasks: Vec<_> = (0..8)
+                .map(|n| {
+                    let store = store.clone();
+                    tokio::spawn(async move { store.commit(event(&format!("s-{n}"), 10)).await })
+                })
+                .collect();
+            let mut answers = 0;
+            for task in tasks {
+                let soon = std::time::Duration::from_secs(20);
+                tokio::time::timeout(soon, task).await.unwrap().unwrap().unwrap();
+                answers += 1;
+            }
+            answers
+        });
+        assert_eq!(answers, 8, "round {round}");
+        still.block_on(waits).unwrap().unwrap();
+    }
+}

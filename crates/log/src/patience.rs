@@ -1,0 +1,72 @@
+//! Patience: whether the writer looks out for a moment before it takes the next group.
+//!
+//! Producers that wait for their records usually come back right after the answer. A writer that
+//! does not give them that moment syncs half of them at a time, so that everybody waits for two
+//! syncs; one that has fallen asleep costs the first of them tens of microseconds to wake. So it
+//! looks out until as many batches are staged as were answered, at most [`LOOKOUT`] long. When that
+//! did not come true lately it does not look out at all, but for a try now and then: producers that
+//! do not wait for one another lose nothing, and an idle log costs nothing.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the writer learned about its producers.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    /// Times in a row that fewer came back.
+    vain: u32,
+}
+
+/// How long the writer looks out at most: a fraction of a sync.
+const LOOKOUT: Duration = Duration::from_micros(60);
+/// It stops looking out when that was in vain so often.
+const OFTEN: u32 = 3;
+/// And tries again after so many groups.
+const AGAIN: u32 = 32;
+
+// === impl Patience ===
+
+impl Patience {
+    /// Whether to look out before the next group.
+    pub(crate) fn is_worth_it(&mut self) -> bool {
+        if self.vain >= OFTEN {
+            self.vain += 1;
+        }
+        if self.vain > AGAIN {
+            self.vain = OFTEN - 1;
+        }
+        self.vain < OFTEN
+    }
+
+    /// Waits until so many batches are staged, or the time is over.
+    pub(crate) fn look_out(&mut self, staged: &AtomicUsize, wanted: usize) {
+        let begun = Instant::now();
+        while staged.load(Ordering::Acquire) < wanted {
+            if begun.elapsed() > LOOKOUT {
+                self.vain += 1;
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        self.vain = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_out_ends_when_it_is_in_vain_and_is_tried_again() {
+        let mut patience = Patience::default();
+        let staged = AtomicUsize::new(0);
+        for _ in 0..OFTEN {
+            assert!(patience.is_worth_it());
+            patience.look_out(&staged, 1);
+        }
+        let skipped = (0..100).take_while(|_| !patience.is_worth_it()).count();
+        assert!((20..=40).contains(&skipped), "{skipped}");
+        patience.look_out(&AtomicUsize::new(1), 1);
+        assert!(patience.is_worth_it() && patience.vain == 0);
+    }
+}
