@@ -31,7 +31,7 @@
 //! # The parts
 //!
 //! - [`Log`] the handle: channels, append, read, follow, cells, retention, close
-//! - [`Options`] sizes and bounds; [`file`] the file system as two traits, which tests replace
+//! - [`Options`] sizes and bounds; [`file`](mod@file) the file system as two traits, which tests replace
 //! - [`error`] what each failure means, and who does what next
 //! - [`verify`] reads a folder without opening it, for operators
 //! - `frame`, `control` how bytes lie in a file; `scan` where what is committed ends

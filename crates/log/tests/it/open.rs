@@ -116,6 +116,7 @@ fn rule_3_a_cut_that_was_interrupted_is_made_up_for_before_its_witness_goes() {
         log.retain(bulk, u64::MAX).unwrap();
         assert_eq!(log.enforce(&[], 0).unwrap().dropped, 2);
         drop(log);
+        files.put(&segment(1).with_extension("idx"), b"lost");
         let log = open(&files);
         assert_eq!(texts(&log, kept, 0).len(), 20, "power cut at change {nth}");
     }
