@@ -16,7 +16,7 @@ pub(crate) fn run(cycles: u64, seed: u64) -> anyhow::Result<()> {
             "--package",
             "switchboard-testkit",
             "--features",
-            "file,vfs,store,sqlite",
+            "file,sqlite",
             "--example",
             "crash",
             "--",
