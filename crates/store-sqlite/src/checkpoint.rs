@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     signal: Mutex<Signal>,
     changed: Condvar,
     threshold: usize,
+    /// A sync has failed: what it should have written may be gone, and the next one would not say.
+    is_poisoned: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +52,7 @@ impl Shared {
             signal: Mutex::default(),
             changed: Condvar::new(),
             threshold: pages.max(32),
+            is_poisoned: AtomicBool::new(false),
         })
     }
 
@@ -65,6 +69,11 @@ impl Shared {
                 signal.pages = pages;
             }
         }
+    }
+
+    /// Whether a checkpoint has failed to sync; then nothing more may be committed.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.is_poisoned.load(Ordering::Acquire)
     }
 
     pub(crate) fn stop(&self) {
@@ -103,7 +112,11 @@ pub(crate) fn spawn(
     std::thread::Builder::new().name(format!("{source}-checkpoint")).spawn(move || {
         while let Some(pages) = shared.wait() {
             if let Err(error) = checkpoint(&connection, &shared, pages, &source) {
-                // The write-ahead file keeps everything: the next commit asks again.
+                let code = error.sqlite_error().map(|error| error.extended_code);
+                if code == Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) {
+                    shared.is_poisoned.store(true, Ordering::Release);
+                }
+                // After anything else the next commit asks again: the write-ahead file keeps it all.
                 tracing::warn!(store = %source, error = %chain(&error), "checkpoint failed");
             }
         }

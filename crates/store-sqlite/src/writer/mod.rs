@@ -175,6 +175,7 @@ impl<'c> Writer<'c> {
 
     /// Commits the units together, or singly when one of them is in the way.
     fn attempt(&mut self, units: &[Asked]) -> Outcome {
+        self.broken |= self.turns.is_poisoned();
         if self.broken {
             let answers = units.iter().map(|_| Err(refusal())).collect();
             return Outcome { answers, reschedules: false };

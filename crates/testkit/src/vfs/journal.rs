@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use switchboard_core::Rng;
@@ -38,6 +39,8 @@ struct Unsynced {
     length: Option<u64>,
     /// The file was made and never synced: it may vanish whole.
     is_new: bool,
+    /// How many syncs have failed on it.
+    failures: u64,
 }
 
 #[derive(Debug)]
@@ -102,7 +105,8 @@ impl Disk {
         if self.0.lock().crashed { Err(Fault::Crashed) } else { Ok(()) }
     }
 
-    pub(super) fn opened(&self, path: Option<&Path>, is_new: bool) {
+    /// A file was opened; answers how many of its syncs had failed before.
+    pub(super) fn opened(&self, path: Option<&Path>, is_new: bool) -> u64 {
         let mut state = self.0.lock();
         state.open_files += 1;
         if let Some(path) = path
@@ -110,6 +114,7 @@ impl Disk {
         {
             state.files.insert(path.to_owned(), Unsynced { is_new: true, ..Unsynced::default() });
         }
+        path.and_then(|path| state.files.get(path)).map_or(0, |file| file.failures)
     }
 
     pub(super) fn closed(&self) {
@@ -161,8 +166,9 @@ impl Disk {
     }
 
     /// A sync is about to happen. On success the file is safe, but for what an earlier sync has
-    /// failed to write.
-    pub(super) fn syncing(&self, path: &Path) -> Result<(), Fault> {
+    /// failed to write. A failure is told once to everybody who has the file open, as on Linux:
+    /// `told` counts those that this handle knows of.
+    pub(super) fn syncing(&self, path: &Path, told: &AtomicU64) -> Result<(), Fault> {
         let mut state = self.0.lock();
         state.step()?;
         let fails = match &mut state.syncs_until_failure {
@@ -175,16 +181,18 @@ impl Disk {
         };
         if fails {
             state.syncs_until_failure = None;
-            if let Some(file) = state.files.get_mut(path) {
-                file.sectors.values_mut().for_each(|sector| sector.is_doomed = true);
-            }
-            return Err(Fault::Sync);
+            let file = state.files.entry(path.to_owned()).or_default();
+            file.sectors.values_mut().for_each(|sector| sector.is_doomed = true);
+            file.failures += 1;
         }
-        state.syncs += 1;
         if let Some(file) = state.files.get_mut(path) {
+            if told.swap(file.failures, Ordering::Relaxed) < file.failures {
+                return Err(Fault::Sync);
+            }
             file.sectors.retain(|_, sector| sector.is_doomed);
             (file.length, file.is_new) = (None, false);
         }
+        state.syncs += 1;
         Ok(())
     }
 

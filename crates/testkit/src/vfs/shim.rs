@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use libsqlite3_sys as ffi;
 use libsqlite3_sys::{sqlite3_file, sqlite3_io_methods, sqlite3_vfs};
@@ -29,6 +29,8 @@ struct Open {
     disk: Arc<Disk>,
     /// Temporary files have no name and are not followed: nothing of them outlives a crash.
     path: Option<PathBuf>,
+    /// Failed syncs of the file that this handle has been told of.
+    told: AtomicU64,
 }
 
 static METHODS: sqlite3_io_methods = sqlite3_io_methods {
@@ -154,8 +156,8 @@ unsafe extern "C" fn open(
         let real: *mut sqlite3_file = shim.add(1).cast();
         let answer = real_open(system, name, real, flags, out_flags);
         if answer == ffi::SQLITE_OK {
-            disk.opened(path.as_deref(), is_new);
-            (*shim).open = Box::into_raw(Box::new(Open { disk, path }));
+            let told = AtomicU64::new(disk.opened(path.as_deref(), is_new));
+            (*shim).open = Box::into_raw(Box::new(Open { disk, path, told }));
             (*shim).base.pMethods = &raw const METHODS;
         }
         answer
@@ -236,7 +238,7 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, _flags: c_int) -> c_int {
     let (_, _, open) = unsafe { parts(file) };
     let path: &Path = open.path.as_deref().unwrap_or(Path::new(""));
     // The real disk need not be asked: what counts is what the journal takes for synced.
-    match open.disk.alive().and_then(|()| open.disk.syncing(path)) {
+    match open.disk.alive().and_then(|()| open.disk.syncing(path, &open.told)) {
         Ok(()) => ffi::SQLITE_OK,
         Err(fault) => code(fault),
     }
