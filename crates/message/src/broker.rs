@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use switchboard_core::{Envelope, Name, Position};
 
+use crate::exchange::Queues;
 use crate::{
     Assignment, Capabilities, ConsumeError, Incoming, Inspect, Outcome, PublishError, Receipt,
     SubscribeError, Topology, TopologyError,
@@ -41,6 +42,13 @@ pub trait Broker: Send + Sync + fmt::Debug {
 
     /// What operators ask; `None` when the backend cannot answer.
     fn inspect(&self) -> Option<&dyn Inspect>;
+
+    /// Queues behind exchanges; `None` when the backend has no [`Capability::Exchanges`].
+    ///
+    /// [`Capability::Exchanges`]: crate::Capability::Exchanges
+    fn queues(&self) -> Option<&dyn Queues> {
+        None
+    }
 }
 
 /// One member of a group.

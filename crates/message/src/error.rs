@@ -19,6 +19,9 @@ pub enum PublishError {
     /// The topic was not declared. Declare it in the topology.
     #[error("the topic `{0}` is not declared")]
     UnknownTopic(Name),
+    /// The exchange was not declared. Declare it in the layout.
+    #[error("the exchange `{0}` is not declared")]
+    UnknownExchange(Name),
     /// The broker refused the record for good.
     #[error("the broker refused the message")]
     Refused(#[source] BoxError),
@@ -64,6 +67,9 @@ pub enum SubscribeError {
     /// The topic was not declared.
     #[error("the topic `{0}` is not declared")]
     UnknownTopic(Name),
+    /// The queue was not declared.
+    #[error("the queue `{0}` is not declared")]
+    UnknownQueue(Name),
     /// A setting is out of its limits.
     #[error("{0}")]
     Invalid(String),
@@ -96,6 +102,16 @@ pub enum TopologyError {
         /// Partitions that were asked for.
         declared: u32,
     },
+    /// An exchange or a queue exists with other settings, which are left as they are.
+    #[error("the {what} `{name}` exists with other settings: {detail}")]
+    Differs {
+        /// `exchange` or `queue`.
+        what: &'static str,
+        /// Its name.
+        name: Name,
+        /// Which settings, as far as the broker says.
+        detail: String,
+    },
     /// The declaration itself is wrong.
     #[error("{0}")]
     Invalid(String),
@@ -107,7 +123,10 @@ pub enum TopologyError {
 impl Retryable for PublishError {
     fn verdict(&self) -> Verdict {
         match self {
-            Self::TooLarge { .. } | Self::UnknownTopic(_) | Self::Refused(_) => Verdict::Terminal,
+            Self::TooLarge { .. }
+            | Self::UnknownTopic(_)
+            | Self::UnknownExchange(_)
+            | Self::Refused(_) => Verdict::Terminal,
             Self::Unavailable(_) => Verdict::Retry,
         }
     }

@@ -8,6 +8,7 @@
 //! - [`broker`] the contract
 //! - [`topology`] topics, partitions, retention, capabilities
 //! - [`delivery`] what a consumer receives and how it settles it
+//! - [`exchange`] queues behind exchanges, for competing workers
 //! - [`error`] what can go wrong, and whether to try again
 //! - [`progress`] which positions are done, when they finish out of order
 //! - [`inspect`] what operators ask a broker
@@ -18,6 +19,7 @@
 pub mod broker;
 pub mod delivery;
 pub mod error;
+pub mod exchange;
 pub mod group;
 pub mod inspect;
 pub mod memory;
