@@ -1,9 +1,14 @@
 //! What a service is given, whatever process it runs in.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use switchboard_core::{Clock, Rng};
+use switchboard_core::{Clock, Name, Rng};
+use switchboard_handler::Group;
 use switchboard_message::Broker;
+use switchboard_relay::Relay;
 use switchboard_store::Store;
 
 use crate::Auth;
@@ -21,4 +26,70 @@ pub struct Deps {
     pub rng: Rng,
     /// Keys, and who calls.
     pub auth: Arc<Auth>,
+    /// How the process stands among others. The default is a process that is alone.
+    pub process: Process,
+}
+
+/// How a process stands: whether others work on the same stores, and what must answer before it
+/// can take calls.
+#[derive(Clone, Default)]
+pub struct Process {
+    holder: Option<Name>,
+    probes: Vec<(&'static str, Probe)>,
+}
+
+/// Asks whether something answers now.
+pub(crate) type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
+// === impl Deps ===
+
+impl Deps {
+    /// The relay of the service's store.
+    pub fn relay(&self) -> Relay {
+        Relay::new(self.store.clone(), self.broker.clone(), self.clock.clone())
+    }
+
+    /// A group of the service, without handlers yet.
+    pub fn group(&self, name: &str) -> Group {
+        let (store, broker) = (self.store.clone(), self.broker.clone());
+        Group::new(name, store, broker, self.clock.clone(), self.rng.clone().fork())
+    }
+}
+
+// === impl Process ===
+
+impl Process {
+    /// One of several processes that may work on the same stores; each has a name of its own, which
+    /// no other process has or had.
+    pub fn one_of_many(holder: impl Into<Name>) -> Self {
+        Self { holder: Some(holder.into()), probes: Vec::new() }
+    }
+
+    /// What the process is called among those that share its stores; `None` when it is alone.
+    pub fn holder(&self) -> Option<&Name> {
+        self.holder.as_ref()
+    }
+
+    /// The same, not ready while this does not answer. It is asked at every `/readyz`, and given
+    /// up after a second.
+    #[must_use]
+    pub fn with_probe<F, Fut>(mut self, name: &'static str, probe: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        self.probes.push((name, Arc::new(move || Box::pin(probe()))));
+        self
+    }
+
+    pub(crate) fn probes(&self) -> impl Iterator<Item = (&'static str, Probe)> {
+        self.probes.iter().cloned()
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let probes: Vec<_> = self.probes.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Process").field("holder", &self.holder).field("probes", &probes).finish()
+    }
 }

@@ -43,7 +43,7 @@ pub mod serve;
 pub mod testing;
 
 pub use auth::{Auth, AuthError, MaybePrincipal, Principal, Role};
-pub use deps::Deps;
+pub use deps::{Deps, Process};
 pub use idempotency::{IDEMPOTENCY, IdempotencyKey, Idempotent, Stored};
 pub use input::Input;
 pub use page::{Collection, Page};

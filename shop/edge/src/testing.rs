@@ -27,7 +27,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
-use crate::{Auth, Deps, serve};
+use crate::{Auth, Deps, Process, serve};
 
 /// The moment at which every test begins: 2026-01-01T00:00:00Z.
 const BEGINNING: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
@@ -103,6 +103,7 @@ impl Bench {
             clock: clock.clone(),
             rng: Rng::from_seed(2),
             auth: Arc::new(auth),
+            process: Process::default(),
         };
         Self { deps, clock, broker }
     }

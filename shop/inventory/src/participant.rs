@@ -18,8 +18,7 @@ pub fn saga(app: &App, deps: &Deps) -> Group {
     let participant = Participant::new(deps.store.clone());
     let seat = || (app.clone(), participant.clone());
     let (aside, back, sold) = (seat(), seat(), seat());
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    Group::new("inventory.saga", store, broker, deps.clock.clone(), deps.rng.clone().fork())
+    deps.group("inventory.saga")
         .on::<Reserve, _, _>(move |command, cause: Arc<Envelope>| {
             let (app, participant) = aside.clone();
             async move {

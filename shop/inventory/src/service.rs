@@ -8,7 +8,6 @@ use shop_edge::{Deps, Health, Parts};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::{Retention, Topic};
-use switchboard_relay::Relay;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -41,14 +40,13 @@ pub async fn run(
 ) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
+    let relay = deps.relay().start().await?;
     let app = App::new(&deps);
     let saga = participant::saga(&app, &deps);
     let routes = rest::routes(app.clone(), &deps);
     let listed = Arc::new(AtomicBool::new(false));
     let is_listed = Arc::clone(&listed);
-    let health = Health::new().check("products", move || is_listed.load(Ordering::Acquire));
+    let health = Health::of(&deps).check("products", move || is_listed.load(Ordering::Acquire));
     let listing = async move {
         app.seed().await?;
         listed.store(true, Ordering::Release);

@@ -17,18 +17,13 @@ use crate::tables::COUNTERS;
 /// The group.
 pub fn group(app: &App, deps: &Deps) -> Group {
     let app = app.clone();
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    Group::new(
-        "notifications.analytics",
-        store,
-        broker,
-        deps.clock.clone(),
-        deps.rng.clone().fork(),
+    deps.group("notifications.analytics").on_any(
+        Destination::Analytics.topic(),
+        move |copy: Arc<Envelope>| {
+            let app = app.clone();
+            async move { app.count(&copy) }
+        },
     )
-    .on_any(Destination::Analytics.topic(), move |copy: Arc<Envelope>| {
-        let app = app.clone();
-        async move { app.count(&copy) }
-    })
 }
 
 impl App {

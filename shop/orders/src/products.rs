@@ -63,20 +63,17 @@ impl Products {
 
     /// The group that follows the listings.
     pub fn group(&self, deps: &Deps) -> Group {
-        let (store, broker) = (deps.store.clone(), deps.broker.clone());
-        let rng = deps.rng.clone().fork();
-        Group::new("orders.products", store, broker, deps.clock.clone(), rng)
-            .on::<ProductListed, _, _>(|listed, _cause| async move {
-                Ok(Unit::new().put(
-                    &PRODUCTS,
-                    &*listed.sku,
-                    [
-                        ("name", Value::from(listed.name)),
-                        ("price", Value::from(listed.price.amount)),
-                        ("currency", Value::from(listed.price.currency)),
-                        ("of", Value::from(i64::from(listed.of))),
-                    ],
-                ))
-            })
+        deps.group("orders.products").on::<ProductListed, _, _>(|listed, _cause| async move {
+            Ok(Unit::new().put(
+                &PRODUCTS,
+                &*listed.sku,
+                [
+                    ("name", Value::from(listed.name)),
+                    ("price", Value::from(listed.price.amount)),
+                    ("currency", Value::from(listed.price.currency)),
+                    ("of", Value::from(i64::from(listed.of))),
+                ],
+            ))
+        })
     }
 }

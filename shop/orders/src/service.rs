@@ -5,7 +5,6 @@ use shop_edge::{Deps, Health, Parts};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::Topic;
-use switchboard_relay::Relay;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -37,14 +36,13 @@ pub async fn run(
 ) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
+    let relay = deps.relay().start().await?;
     let app = App::new(&deps);
     let groups = groups(&app, &deps);
     let products = app.products.clone();
     let health = {
         let products = products.clone();
-        Health::new().check("products", move || products.is_complete())
+        Health::of(&deps).check("products", move || products.is_complete())
     };
     let routes = rest::routes(app, &deps);
     let relay = relay.run(shutdown.clone());

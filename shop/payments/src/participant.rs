@@ -22,8 +22,7 @@ pub fn saga(app: &App, deps: &Deps) -> Group {
     let participant = Participant::new(deps.store.clone());
     let seat = || (app.clone(), participant.clone());
     let (verify, pay, back) = (seat(), seat(), seat());
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    Group::new("payments.saga", store, broker, deps.clock.clone(), deps.rng.clone().fork())
+    deps.group("payments.saga")
         .on::<VerifyAccount, _, _>(move |command, cause: Arc<Envelope>| {
             let (app, participant) = verify.clone();
             async move {
@@ -50,9 +49,7 @@ pub fn saga(app: &App, deps: &Deps) -> Group {
 /// The group that follows users.
 pub fn users(app: &App, deps: &Deps) -> Group {
     let app = app.clone();
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    Group::new("payments.users", store, broker, deps.clock.clone(), deps.rng.clone().fork())
-        .on::<UserDeleted, _, _>(move |gone, _cause| {
+    deps.group("payments.users").on::<UserDeleted, _, _>(move |gone, _cause| {
         let app = app.clone();
         async move { app.close_all(&gone.user_id).await }
     })

@@ -5,7 +5,6 @@ use shop_edge::{Deps, Health, Parts};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::Topic;
-use switchboard_relay::Relay;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -36,13 +35,12 @@ pub async fn run(
 ) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
+    let relay = deps.relay().start().await?;
     let app = App::new(&deps);
     let (saga, users) = (participant::saga(&app, &deps), participant::users(&app, &deps));
     let routes = rest::routes(app, &deps);
     let relay = relay.run(shutdown.clone());
-    let edge = shop_edge::serve(listener, routes, Health::new(), shutdown.clone());
+    let edge = shop_edge::serve(listener, routes, Health::of(&deps), shutdown.clone());
     Parts::new()
         .with("the relay", relay)
         .with("the group payments.saga", saga.run(shutdown.clone()))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use shop_edge::{Auth, AuthError, Deps, Parts};
+use shop_edge::{Auth, AuthError, Deps, Parts, Process};
 use shop_gateway::{Gateway, Route};
 use switchboard_core::{BoxError, Clock, Rng, SystemClock};
 use switchboard_message_log::LogBroker;
@@ -170,6 +170,7 @@ impl Platform {
                 clock: clock.clone(),
                 rng: rng.fork(),
                 auth: auth.clone(),
+                process: Process::default(),
             };
             let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
             let at =

@@ -15,15 +15,13 @@ use crate::app::Error;
 /// The group that answers the order saga.
 pub fn saga(app: &App, deps: &Deps) -> Group {
     let (app, participant) = (app.clone(), Participant::new(deps.store.clone()));
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    Group::new("shipping.saga", store, broker, deps.clock.clone(), deps.rng.clone().fork())
-        .on::<Ship, _, _>(move |command, cause: Arc<Envelope>| {
-            let (app, participant) = (app.clone(), participant.clone());
-            async move {
-                let work = || async { answer(&app, &command).await };
-                participant.perform(&cause, work).await
-            }
-        })
+    deps.group("shipping.saga").on::<Ship, _, _>(move |command, cause: Arc<Envelope>| {
+        let (app, participant) = (app.clone(), participant.clone());
+        async move {
+            let work = || async { answer(&app, &command).await };
+            participant.perform(&cause, work).await
+        }
+    })
 }
 
 async fn answer(app: &App, command: &Ship) -> Result<Answer, Failure> {

@@ -4,7 +4,6 @@ use shop_contracts::users::EVENTS;
 use shop_edge::{Deps, Health, Parts};
 use switchboard_core::BoxError;
 use switchboard_message::Topic;
-use switchboard_relay::Relay;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -30,13 +29,12 @@ pub async fn run(
 ) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
+    let relay = deps.relay().start().await?;
     let app = App::new(&deps);
     let routes = rest::routes(app, &deps);
     Parts::new()
         .with("the relay", relay.run(shutdown.clone()))
-        .with("the edge", shop_edge::serve(listener, routes, Health::new(), shutdown.clone()))
+        .with("the edge", shop_edge::serve(listener, routes, Health::of(&deps), shutdown.clone()))
         .run(shutdown)
         .await
 }

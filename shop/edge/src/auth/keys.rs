@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +16,8 @@ use ring::{digest, hmac};
 const SIGNING_KEY: &str = "signing-key";
 /// What operators present.
 const OPERATOR_TOKEN: &str = "operator-token";
+/// Gives each unfinished file of this process a name of its own.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 pub(super) struct Keys {
     /// The private key as PKCS#8.
@@ -103,11 +106,15 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, AuthError> {
     }
 }
 
-/// Writes a new file that only its owner may read, through a temporary name, so that a crash
-/// leaves the whole file or none; the folder is synced, so that a key which has signed is kept.
+/// Writes a new file that only its owner may read, and answers what is in it then: processes that
+/// share the folder may make it at the same moment, and the first one's stays.
+///
+/// It gets its name when it is whole, so that a crash leaves the whole file or none; the folder is
+/// synced, so that a key which has signed is kept.
 fn write(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, AuthError> {
     let fail = |source| AuthError::File { path: path.to_owned(), source };
-    let temporary = path.with_extension("new");
+    let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let temporary = path.with_extension(format!("new-{process}-{number}"));
     // What a crash left there may be readable by others.
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
@@ -117,8 +124,14 @@ fn write(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, AuthError> {
     options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(&temporary).map_err(fail)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
-    fs::rename(&temporary, path).map_err(fail)?;
+    // A second name, unlike a rename, never takes the place of a file that is there.
+    let linked = fs::hard_link(&temporary, path);
+    fs::remove_file(&temporary).map_err(fail)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(fail(error)),
+        _ => {}
+    }
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)?;
-    Ok(bytes.to_vec())
+    fs::read(path).map_err(fail)
 }

@@ -52,6 +52,24 @@ fn keys_and_the_operator_token_survive_a_restart_and_are_private() {
 }
 
 #[test]
+fn processes_that_make_the_keys_at_the_same_moment_share_the_first_ones() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let load = || Auth::load_or_create(folder.path(), clock()).unwrap();
+        let all: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(load)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let token = all[0].sign("ann", Duration::from_secs(60)).unwrap();
+        for auth in &all {
+            assert!(auth.verify(&token).is_some());
+            assert_eq!(auth.operator_token(), all[0].operator_token());
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_key_is_named() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("signing-key"), b"nonsense").unwrap();

@@ -1,21 +1,27 @@
 //! What a service says about itself: alive, and ready or not.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use futures_util::future::join_all;
 use http::StatusCode;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// Tells whether something holds now; asked at every `/readyz`, so it must be quick.
-type Check = Arc<dyn Fn() -> bool + Send + Sync>;
+use crate::Deps;
+use crate::deps::Probe;
 
-/// What must hold before a service takes calls.
+/// What has not answered by then does not hold. Whoever asks for `/readyz` waits a little longer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What must hold before a service takes calls; asked at every `/readyz`.
 #[derive(Clone, Default)]
-pub struct Health(Vec<(&'static str, Check)>);
+pub struct Health(Vec<(&'static str, Probe)>);
 
 // === impl Health ===
 
@@ -25,27 +31,39 @@ impl Health {
         Self::default()
     }
 
-    /// One more condition of being ready.
+    /// Ready when everything answers that the process stands on.
+    pub fn of(deps: &Deps) -> Self {
+        Self(deps.process.probes().collect())
+    }
+
+    /// One more condition of being ready. It must be quick.
     #[must_use]
     pub fn check(
         mut self,
         name: &'static str,
         holds: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.0.push((name, Arc::new(holds)));
+        self.0.push((name, Arc::new(move || Box::pin(ready(holds())))));
         self
     }
 
     /// `/livez` and `/readyz`; nobody is ready once `shutdown` has begun.
     pub(super) fn routes(self, shutdown: CancellationToken) -> Router {
+        let ready = move || {
+            let (health, draining) = (self.clone(), shutdown.is_cancelled());
+            async move { health.answer(draining).await }
+        };
         Router::new()
             .route("/livez", get(|| async { Json(json!({ "status": "alive" })) }))
-            .route("/readyz", get(move || async move { self.answer(shutdown.is_cancelled()) }))
+            .route("/readyz", get(ready))
     }
 
-    fn answer(&self, draining: bool) -> Response {
-        let checks: Map<_, _> =
-            self.0.iter().map(|(name, holds)| ((*name).to_owned(), holds().into())).collect();
+    async fn answer(&self, draining: bool) -> Response {
+        let asked = self.0.iter().map(|(name, holds)| async {
+            let holds = tokio::time::timeout(PATIENCE, holds()).await.unwrap_or(false);
+            ((*name).to_owned(), Value::from(holds))
+        });
+        let checks: Map<_, _> = join_all(asked).await.into_iter().collect();
         let holds = checks.values().all(|holds| *holds == true);
         let (status, word) = match (draining, holds) {
             (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),

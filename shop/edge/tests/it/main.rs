@@ -21,7 +21,7 @@ use switchboard_message::MemoryBroker;
 use switchboard_store::MemoryStore;
 use tower::ServiceExt;
 
-use shop_edge::{Auth, Deps, IDEMPOTENCY};
+use shop_edge::{Auth, Deps, IDEMPOTENCY, Process};
 
 /// What a caller sees.
 struct Answer {
@@ -90,6 +90,7 @@ fn deps() -> Deps {
         auth: Arc::new(Auth::ephemeral(clock.clone()).unwrap()),
         clock,
         rng,
+        process: Process::default(),
     }
 }
 

@@ -12,7 +12,7 @@ use http::{Request, Version};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use shop_edge::{Health, serve};
+use shop_edge::{Deps, Health, Process, serve};
 use switchboard_core::BoxError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::Answer;
+use crate::{Answer, deps};
 
 struct Server {
     address: SocketAddr,
@@ -74,6 +74,30 @@ async fn e13_ready_means_every_check_holds() {
     holds.store(true, Ordering::SeqCst);
     let (_, ready) = get_from(&client, server.address, "/readyz").await;
     assert_eq!((ready.status, &ready.body["status"]), (200, &"ready".into()));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn e13_ready_means_that_what_the_process_stands_on_answers() {
+    let answers = Arc::new(AtomicBool::new(false));
+    let asked = answers.clone();
+    let process = Process::default().with_probe("store", || async { true });
+    let process = process.with_probe("broker", move || {
+        let answers = asked.load(Ordering::SeqCst);
+        // One that says nothing counts like one that says no.
+        async move { if answers { true } else { std::future::pending().await } }
+    });
+    let health = Health::of(&Deps { process, ..deps() });
+    let server = Server::start(Router::new(), health).await;
+    let client = client(false);
+    let (_, away) = get_from(&client, server.address, "/readyz").await;
+    let checks = &away.body["checks"];
+    assert_eq!(
+        (away.status, &checks["store"], &checks["broker"]),
+        (503, &true.into(), &false.into())
+    );
+    answers.store(true, Ordering::SeqCst);
+    assert_eq!(get_from(&client, server.address, "/readyz").await.1.status, 200);
     server.end().await;
 }
 

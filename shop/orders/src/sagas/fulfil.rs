@@ -176,9 +176,7 @@ impl Fulfilment {
 
     /// The group that hears the answers.
     pub fn group(&self, deps: &Deps) -> Group {
-        let (store, broker) = (deps.store.clone(), deps.broker.clone());
-        let rng = deps.rng.clone().fork();
-        self.0.register(Group::new("orders.saga", store, broker, deps.clock.clone(), rng))
+        self.0.register(deps.group("orders.saga"))
     }
 }
 

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use shop_contracts::Money;
 use shop_contracts::inventory::Item;
 use shop_contracts::shipping::ShipTo;
-use shop_edge::{Auth, Deps, Stored};
+use shop_edge::{Auth, Deps, Process, Stored};
 use shop_inventory::tables::STOCK;
 use shop_orders::domain::order::OrderData;
 use shop_orders::sagas::Fulfilment;
@@ -27,6 +27,7 @@ fn play(seams: &Seams) -> Stage<OrderData> {
         clock: seams.clock.clone(),
         rng: seams.rng(),
         auth: auth.clone(),
+        process: Process::default(),
     };
     // The saga's own store comes first.
     let orders = deps(shop_orders::NAME, shop_orders::TABLES);

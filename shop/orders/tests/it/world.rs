@@ -9,7 +9,7 @@ use axum::Router;
 use serde_json::{Value, json};
 use shop_contracts::users::{EVENTS, UserDeleted};
 use shop_edge::testing::{Answer, Call};
-use shop_edge::{Auth, Deps};
+use shop_edge::{Auth, Deps, Process};
 use switchboard_core::{Clock, Envelope, Message, Rng, Timestamp};
 use switchboard_handler::Group;
 use switchboard_message::{Broker, MemoryBroker, Topic, Topology};
@@ -117,6 +117,7 @@ impl World {
             clock: self.clock.clone(),
             rng: self.rng.fork(),
             auth: self.auth.clone(),
+            process: Process::default(),
         }
     }
 

@@ -11,7 +11,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use serde_json::Value;
-use shop_edge::{Auth, Deps};
+use shop_edge::{Auth, Deps, Process};
 use switchboard_core::{BoxError, Clock, Rng, Timestamp};
 use switchboard_handler::Group;
 use switchboard_message::{Broker, MemoryBroker, Topology};
@@ -165,6 +165,7 @@ impl World {
             clock: self.0.clock.clone(),
             rng: self.0.rng.lock().fork(),
             auth: self.0.auth.clone(),
+            process: Process::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shop_edge::{Auth, Deps};
+use shop_edge::{Auth, Deps, Process};
 use shop_users::edge::rest;
 use shop_users::{App, TABLES};
 use switchboard_core::{Clock, ManualClock, Position, Rng};
@@ -45,6 +45,7 @@ impl Shop {
             auth: Arc::new(Auth::ephemeral(time.clone()).unwrap()),
             clock: time,
             rng,
+            process: Process::default(),
         };
         let routes = shop_edge::serve::wrap(rest::routes(App::new(&deps), &deps));
         Self { clock, deps, routes }
