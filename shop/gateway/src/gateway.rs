@@ -103,7 +103,7 @@ async fn metrics(State(gateway): State<Gateway>) -> Response {
 
 async fn pass(State(gateway): State<Gateway>, request: Request<Body>) -> Response {
     match gateway.routes.find(request.uri().path()) {
-        Some(route) => gateway.proxy.pass(route.service, route.upstream, request).await,
+        Some(route) => gateway.proxy.pass(route.service, &route.upstreams, request).await,
         None => Problem::not_found().into_response(),
     }
 }

@@ -3,7 +3,7 @@
 //! ```
 //! use shop_gateway::{Gateway, Route};
 //!
-//! let users = "127.0.0.1:4001".parse()?;
+//! let users: std::net::SocketAddr = "127.0.0.1:4001".parse()?;
 //! let gateway = Gateway::new([Route::new("/api/v1/users", "users", users)]);
 //! let router = gateway.router();
 //! # let _ = router;
@@ -13,6 +13,7 @@
 //! # The parts
 //!
 //! - [`routes`] which path belongs to which service
+//! - [`upstreams`] where the copies of a service listen
 //! - [`proxy`] passing a call on
 //! - [`ready`] whether the whole shop can take orders
 
@@ -20,6 +21,10 @@ pub mod gateway;
 pub mod proxy;
 pub mod ready;
 pub mod routes;
+pub mod upstreams;
+
+mod lent;
 
 pub use gateway::Gateway;
 pub use routes::Route;
+pub use upstreams::Upstreams;

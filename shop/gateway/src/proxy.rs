@@ -9,14 +9,21 @@ use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, COOKIE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE};
 use http::header::{TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery};
 use http::{Request, Uri, Version};
 use http_body_util::{LengthLimitError, Limited};
-use hyper_util::client::legacy::Client;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use shop_edge::Problem;
 use shop_edge::serve::BODY_LIMIT;
 use switchboard_core::chain;
+use tokio::time::error::Elapsed;
+
+use crate::Upstreams;
+use crate::lent::Lender;
 
 /// How long a service may take to begin its answer. The answer's body may stream for longer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -63,43 +70,60 @@ impl Proxy {
         Self { client }
     }
 
-    /// Sends the request to the service and answers what it answers.
+    /// Sends the request to a copy of the service and answers what it answers.
     ///
-    /// A service that cannot be reached is a 503 with `Retry-After`: nothing has happened. One that
-    /// breaks off is a 502, one that does not begin to answer a 504: what has happened is unknown.
+    /// A copy that cannot be reached is passed over for the next one. When none can be reached that
+    /// is a 503 with `Retry-After`: nothing has happened. One that breaks off is a 502, one that does
+    /// not begin to answer a 504: what has happened is unknown, so no other copy is asked.
     pub async fn pass(
         &self,
         service: &str,
-        upstream: SocketAddr,
+        upstreams: &Upstreams,
         request: Request<Body>,
     ) -> Response {
-        let request = match rewritten(upstream, request) {
-            Ok(request) => request,
-            Err(problem) => return problem.into_response(),
-        };
-        match tokio::time::timeout(HEAD_TIMEOUT, self.client.request(request)).await {
-            Ok(Ok(answer)) => {
-                let mut answer = answer.map(Body::new);
-                strip(answer.headers_mut());
-                answer
+        let (head, lender) = prepared(request);
+        for address in upstreams.turn() {
+            let Some(body) = lender.lend() else { break };
+            let body = Body::new(Limited::new(body, BODY_LIMIT));
+            let request = match addressed(head.clone(), &address, body) {
+                Ok(request) => request,
+                Err(problem) => return problem.into_response(),
+            };
+            match tokio::time::timeout(HEAD_TIMEOUT, self.client.request(request)).await {
+                Ok(Err(error)) if error.is_connect() => {
+                    tracing::warn!(service, %address, error = chain(&error), "cannot be reached");
+                    upstreams.shun(&address);
+                }
+                answered => return answer(service, answered),
             }
-            Ok(Err(error)) if has_cause::<LengthLimitError>(&error) => {
-                Problem::too_large(BODY_LIMIT).into_response()
-            }
-            Ok(Err(error)) if error.is_connect() => {
-                tracing::warn!(service, error = chain(&error), "cannot be reached");
-                Problem::unavailable(format!("The {service} service cannot be reached now."))
-                    .into_response()
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(service, error = chain(&error), "broke off");
-                Problem::bad_gateway(format!("The {service} service broke off.")).into_response()
-            }
-            Err(_) => {
-                tracing::warn!(service, "did not answer within {HEAD_TIMEOUT:?}");
-                Problem::gateway_timeout(format!("The {service} service did not answer in time."))
-                    .into_response()
-            }
+        }
+        Problem::unavailable(format!("The {service} service cannot be reached now."))
+            .into_response()
+    }
+}
+
+/// What the caller gets of what came back.
+fn answer(
+    service: &str,
+    answered: Result<Result<http::Response<Incoming>, ClientError>, Elapsed>,
+) -> Response {
+    match answered {
+        Ok(Ok(answer)) => {
+            let mut answer = answer.map(Body::new);
+            strip(answer.headers_mut());
+            answer
+        }
+        Ok(Err(error)) if has_cause::<LengthLimitError>(&error) => {
+            Problem::too_large(BODY_LIMIT).into_response()
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(service, error = chain(&error), "broke off");
+            Problem::bad_gateway(format!("The {service} service broke off.")).into_response()
+        }
+        Err(_) => {
+            tracing::warn!(service, "did not answer within {HEAD_TIMEOUT:?}");
+            Problem::gateway_timeout(format!("The {service} service did not answer in time."))
+                .into_response()
         }
     }
 }
@@ -110,17 +134,12 @@ impl Default for Proxy {
     }
 }
 
-/// The request as the service gets it: same method, path, headers and body, its own connection.
-fn rewritten(upstream: SocketAddr, request: Request<Body>) -> Result<Request<Body>, Problem> {
+/// The head as a service gets it, whichever copy that is: same method, path and headers, but for
+/// what belongs to the caller's connection; and the body, for the copy that can be reached.
+fn prepared(request: Request<Body>) -> (Parts, Lender) {
     let (mut head, body) = request.into_parts();
-    let path = head.uri.path_and_query().cloned();
     let host = head.headers.remove(HOST);
     let host = host.or_else(|| HeaderValue::from_str(head.uri.authority()?.as_str()).ok());
-    let uri = Uri::builder().scheme("http").authority(upstream.to_string());
-    head.uri = uri
-        .path_and_query(path.map_or_else(|| "/".to_owned(), |path| path.to_string()))
-        .build()
-        .map_err(|_| Problem::bad_request("The path cannot be passed on."))?;
     head.version = Version::HTTP_11;
     strip(&mut head.headers);
     join_cookies(&mut head.headers);
@@ -130,7 +149,19 @@ fn rewritten(upstream: SocketAddr, request: Request<Body>) -> Result<Request<Bod
     if let Some(forwarded) = forwarded(peer.map(|peer| peer.0), host.as_ref()) {
         head.headers.insert(FORWARDED, forwarded);
     }
-    Ok(Request::from_parts(head, Body::new(Limited::new(body, BODY_LIMIT))))
+    (head, Lender::new(body))
+}
+
+/// The request to this copy.
+fn addressed(mut head: Parts, to: &Authority, body: Body) -> Result<Request<Body>, Problem> {
+    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    head.uri = Uri::builder()
+        .scheme("http")
+        .authority(to.clone())
+        .path_and_query(path)
+        .build()
+        .map_err(|_| Problem::bad_request("The path cannot be passed on."))?;
+    Ok(Request::from_parts(head, body))
 }
 
 fn has_cause<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
@@ -209,7 +240,8 @@ mod tests {
             .unwrap();
         let peer = SocketAddr::from(([127, 0, 0, 1], 99));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let request = rewritten(SocketAddr::from(([127, 0, 0, 1], 80)), request).unwrap();
+        let (head, _body) = prepared(request);
+        let request = addressed(head, &"127.0.0.1:80".parse().unwrap(), Body::empty()).unwrap();
         assert_eq!(request.uri(), "http://127.0.0.1:80/api/v1/orders?limit=2");
         let forwarded = "for=\"127.0.0.1:99\";host=\"shop.example\";proto=http";
         assert_eq!(request.headers()["forwarded"], forwarded);

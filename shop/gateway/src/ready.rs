@@ -1,16 +1,18 @@
-//! Whether the whole shop can take orders: every service says so.
+//! Whether the whole shop can take orders: of every service, one copy says so.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
+use http::uri::Authority;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value, json};
 
+use crate::Upstreams;
 use crate::proxy::Proxy;
 
 /// A service that has not answered by then is not ready.
@@ -18,12 +20,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of a service's own word that are read.
 const WORD_MAX: usize = 16 << 10;
 
-/// Asks every service and answers 200 if all are ready, 503 otherwise, with each one's own word:
-/// `ready`, `not ready` with the names of what does not hold, or `unreachable`.
-pub async fn ready(proxy: &Proxy, services: &[(&'static str, SocketAddr)]) -> Response {
-    let answers = join_all(services.iter().map(|&(service, at)| async move {
-        let answer = tokio::time::timeout(PATIENCE, ask(proxy, service, at)).await;
-        (service, answer.unwrap_or((false, Value::from("no answer"))))
+/// Asks every copy of every service and answers 200 if each service has one that is ready, 503
+/// otherwise, with each one's own word: `ready`, `not ready` with the names of what does not hold,
+/// or `unreachable`. A service of which only some copies are ready says how many.
+pub async fn ready(proxy: &Proxy, services: &BTreeMap<&'static str, Upstreams>) -> Response {
+    let answers = join_all(services.iter().map(|(service, upstreams)| async move {
+        let copies = upstreams.all().map(|at| async {
+            let answer = tokio::time::timeout(PATIENCE, ask(proxy, service, at)).await;
+            answer.unwrap_or((false, Value::from("no answer")))
+        });
+        (*service, summed(join_all(copies).await))
     }))
     .await;
     let all = answers.iter().all(|(_, (ready, _))| *ready);
@@ -34,11 +40,22 @@ pub async fn ready(proxy: &Proxy, services: &[(&'static str, SocketAddr)]) -> Re
     (status, Json(json!({ "status": word, "services": services }))).into_response()
 }
 
-async fn ask(proxy: &Proxy, service: &str, at: SocketAddr) -> (bool, Value) {
+/// What the copies of a service come to.
+fn summed(mut copies: Vec<(bool, Value)>) -> (bool, Value) {
+    let (all, ready) = (copies.len(), copies.iter().filter(|(ready, _)| *ready).count());
+    match ready {
+        0 => copies.pop().unwrap_or((false, Value::from("no address"))),
+        some if some < all => (true, format!("ready: {some} of {all} copies").into()),
+        _ => (true, Value::from("ready")),
+    }
+}
+
+async fn ask(proxy: &Proxy, service: &str, at: &Authority) -> (bool, Value) {
     let Ok(request) = Request::get("/readyz").body(Body::empty()) else {
         return (false, Value::from("unreachable"));
     };
-    let (head, body) = proxy.pass(service, at, request).await.into_parts();
+    let only = Upstreams::new([at.clone()]);
+    let (head, body) = proxy.pass(service, &only, request).await.into_parts();
     if head.status.is_success() {
         return (true, Value::from("ready"));
     }

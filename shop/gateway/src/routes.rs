@@ -1,16 +1,18 @@
 //! Which path belongs to which service: data, longest prefix first.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+
+use crate::Upstreams;
 
 /// All paths under a prefix go to one service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// Without a slash at its end: `/api/v1/users` covers itself and everything below it.
     pub prefix: &'static str,
     /// The service, as health and errors name it.
     pub service: &'static str,
-    /// Where it listens.
-    pub upstream: SocketAddr,
+    /// Where its copies listen.
+    pub upstreams: Upstreams,
 }
 
 /// Routes in the order in which they are tried.
@@ -21,8 +23,12 @@ pub struct Routes(Vec<Route>);
 
 impl Route {
     /// A route.
-    pub const fn new(prefix: &'static str, service: &'static str, upstream: SocketAddr) -> Self {
-        Self { prefix, service, upstream }
+    pub fn new(
+        prefix: &'static str,
+        service: &'static str,
+        upstreams: impl Into<Upstreams>,
+    ) -> Self {
+        Self { prefix, service, upstreams: upstreams.into() }
     }
 
     /// A prefix ends where a segment ends: `/users` does not cover `/usersettings`.
@@ -46,13 +52,9 @@ impl Routes {
         self.0.iter().find(|route| route.covers(path))
     }
 
-    /// Each service once, with its address.
-    pub fn services(&self) -> Vec<(&'static str, SocketAddr)> {
-        let mut services: Vec<_> =
-            self.0.iter().map(|route| (route.service, route.upstream)).collect();
-        services.sort_unstable();
-        services.dedup();
-        services
+    /// Each service once, with its addresses.
+    pub fn services(&self) -> BTreeMap<&'static str, Upstreams> {
+        self.0.iter().map(|route| (route.service, route.upstreams.clone())).collect()
     }
 }
 
@@ -61,7 +63,7 @@ mod tests {
     use super::*;
 
     fn check(path: &str, expected: Option<&str>) {
-        let at = SocketAddr::from(([127, 0, 0, 1], 1));
+        let at = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         let routes = Routes::new([
             Route::new("/api/v1/orders", "orders", at),
             Route::new("/api/v1/operator", "orders", at),

@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use shop_edge::serve::{BODY_LIMIT, serve_bare};
-use shop_gateway::{Gateway, Route};
+use shop_gateway::{Gateway, Route, Upstreams};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -253,4 +253,35 @@ async fn http_2_without_tls_is_spoken_at_the_door() {
     assert_eq!((answer.version, answer.status), (Version::HTTP_2, 201));
     let forwarded = answer.json()["headers"]["forwarded"].as_str().unwrap().to_owned();
     assert!(forwarded.contains(&format!("host=\"{}\"", door.address)), "{forwarded}");
+}
+
+#[tokio::test]
+async fn copies_of_a_service_take_turns_and_one_that_is_gone_costs_no_call() {
+    let (one, two) = (Upstream::start("one").await, Upstream::start("two").await);
+    let gone = closed().await;
+    let addresses = [one.address, gone, two.address];
+    let copies = Upstreams::new(addresses.map(|at| at.to_string().parse().unwrap()));
+    let door = Door::open([Route::new("/echo", "echo", copies)]).await;
+    let mut names = Vec::new();
+    for number in 0..6 {
+        let body = format!("body {number}");
+        let sent = door.request("POST", "/echo").body(Body::from(body.clone())).unwrap();
+        let seen = door.call(sent).await.json();
+        assert_eq!(seen["body"], body, "whole, whoever was asked first");
+        names.push(seen["name"].as_str().unwrap().to_owned());
+    }
+    assert!(names.iter().any(|name| name == "one") && names.iter().any(|name| name == "two"));
+    let ready = door.get("/readyz").await;
+    let word = &ready.json()["services"]["echo"];
+    assert_eq!((ready.status, word), (200, &"ready: 2 of 3 copies".into()));
+}
+
+#[tokio::test]
+async fn a_call_that_broke_off_is_not_tried_at_another_copy() {
+    let (broken, sound) = (mute().await, Upstream::start("sound").await);
+    let addresses = [broken, sound.address];
+    let copies = Upstreams::new(addresses.map(|at| at.to_string().parse().unwrap()));
+    let door = Door::open([Route::new("/echo", "echo", copies)]).await;
+    let sent = door.request("POST", "/echo").body(Body::from("{}")).unwrap();
+    door.call(sent).await.assert_problem(502, "bad-gateway");
 }
