@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use switchboard_core::Name;
-use switchboard_store::limits::InvalidTable;
+use switchboard_store::limits::{Declared, InvalidTable};
 use switchboard_store::{ColumnType, Table};
 
 use crate::{OpenError, Options};
@@ -101,7 +101,11 @@ pub(crate) fn connect(options: &Options, role: Role) -> rusqlite::Result<Connect
 }
 
 /// Creates or checks everything, in one transaction.
-pub(crate) fn prepare(connection: &mut Connection, options: &Options) -> Result<(), OpenError> {
+pub(crate) fn prepare(
+    connection: &mut Connection,
+    options: &Options,
+    declared: &Declared,
+) -> Result<(), OpenError> {
     let path = options.path.as_path();
     let failed = |error| OpenError::sqlite(path, error);
     let transaction = connection.transaction().map_err(failed)?;
@@ -124,7 +128,7 @@ pub(crate) fn prepare(connection: &mut Connection, options: &Options) -> Result<
         return Err(OpenError::NewerFormat { path: path.to_owned(), found, known: FORMAT });
     }
     check_source(&transaction, path, &options.source)?;
-    for table in &options.tables {
+    for table in declared.tables() {
         declare(&transaction, path, table)?;
     }
     transaction.commit().map_err(failed)

@@ -78,7 +78,7 @@ impl SqliteStore {
         let lock = Lock::take(&path)?;
         let failed = |error| OpenError::sqlite(&path, error);
         let mut connection = schema::connect(&options, Role::Writer).map_err(failed)?;
-        schema::prepare(&mut connection, &options)?;
+        schema::prepare(&mut connection, &options, &declared)?;
         grow(&path, options.wal_bytes).map_err(|error| OpenError::io(&path, error))?;
         let identity = StoreIdentity {
             source: options.source.clone(),

@@ -20,6 +20,7 @@
 //! - [`table`] read models declared once for every backend, and queries as data
 //! - [`gate`] keys that are blocked behind a failed message
 //! - [`marks`] which messages were handled, in bounded space and without a time limit
+//! - [`leases`] which of several processes does what only one should do
 //! - [`error`] what a commit can answer
 //! - [`memory`] the complete twin
 //! - for backends: [`limits`] checks that need no state, [`judge`] what a unit comes to,
@@ -29,6 +30,7 @@ pub mod codec;
 pub mod error;
 pub mod gate;
 pub mod judge;
+pub mod leases;
 pub mod limits;
 pub mod marks;
 pub mod memory;
@@ -40,6 +42,7 @@ pub mod unit;
 
 pub use error::{CommitError, StoreError};
 pub use gate::{Failure, Gate, GateOp, Waiting};
+pub use leases::{Lease, Sharing};
 pub use marks::Marks;
 pub use memory::MemoryStore;
 pub use store::{

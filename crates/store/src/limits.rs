@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::{
     Column, ColumnType, CommitError, Custody, Expect, Mark, NewEvent, NewMessage, RowOp, Select,
-    StoreError, Table, TimerOp, Unit, Value,
+    StoreError, Table, TimerOp, Unit, Value, leases,
 };
 
 /// Events in one unit.
@@ -28,7 +28,7 @@ pub const ROW_BYTES: usize = 4 << 20;
 /// Bytes of a name, a stream, a tag, a timer's id, a row's key or a message's key.
 pub const NAME_BYTES: usize = 1_024;
 
-/// The tables that a store was opened with.
+/// The tables that a store was opened with, and those that every store has ([`leases::TABLES`]).
 ///
 /// ```
 /// use switchboard_store::limits::Declared;
@@ -59,12 +59,14 @@ pub struct InvalidTable {
 // === impl Declared ===
 
 impl Declared {
-    /// Checks the declarations: names, reserved names, indexes over declared columns.
+    /// Checks the declarations: names, reserved names, indexes over declared columns. The store's
+    /// own tables are added.
     ///
     /// # Errors
     /// [`InvalidTable`] names the first one that cannot be kept.
     pub fn new(tables: &[&'static Table]) -> Result<Self, InvalidTable> {
-        let mut declared = HashMap::with_capacity(tables.len());
+        let own = leases::TABLES.iter().map(|&table| (table.name, table));
+        let mut declared: HashMap<&'static str, &'static Table> = own.collect();
         for &table in tables {
             check_table(table).map_err(|problem| InvalidTable { table: table.name, problem })?;
             if declared.insert(table.name, table).is_some_and(|other| other != table) {
@@ -75,7 +77,7 @@ impl Declared {
         Ok(Self { tables: declared })
     }
 
-    /// The declared tables, in no particular order.
+    /// All tables that a backend has to create, the store's own included, in no particular order.
     pub fn tables(&self) -> impl Iterator<Item = &'static Table> + '_ {
         self.tables.values().copied()
     }

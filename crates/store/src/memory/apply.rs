@@ -191,10 +191,17 @@ fn gate(state: &mut State, change: GateChange, now: Timestamp) {
 fn timer(state: &mut State, change: TimerChange) {
     match change {
         TimerChange::Set { id, due, message } => {
-            state.timers.insert(id, (due, *message));
+            state.due.insert((due, id.clone()));
+            if let Some((former, _)) = state.timers.insert(id.clone(), (due, *message))
+                && former != due
+            {
+                state.due.remove(&(former, id));
+            }
         }
         TimerChange::Delete { id } => {
-            state.timers.remove(&id);
+            if let Some((due, _)) = state.timers.remove(&id) {
+                state.due.remove(&(due, id));
+            }
         }
     }
 }

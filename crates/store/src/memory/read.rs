@@ -183,13 +183,12 @@ impl Timers for MemoryStore {
         limit: usize,
     ) -> Result<(Vec<Timer>, Option<Timestamp>), StoreError> {
         let inner = self.inner.lock();
-        let timers = inner.state.timers.iter();
-        let mut timers: Vec<Timer> =
-            timers.map(|(id, (due, _))| Timer { id: id.clone(), due: *due }).collect();
-        timers.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
-        let due = timers.iter().take(limit).take_while(|timer| timer.due <= now).count();
-        let next = timers.get(due).map(|timer| timer.due);
-        timers.truncate(due);
+        let all = &inner.state.due;
+        let is_due = |(due, _): &&(Timestamp, Name)| *due <= now;
+        let timers = all.iter().take(limit).take_while(is_due);
+        let timers: Vec<Timer> =
+            timers.map(|(due, id)| Timer { id: id.clone(), due: *due }).collect();
+        let next = all.iter().nth(timers.len()).map(|(due, _)| *due);
         Ok((timers, next))
     }
 

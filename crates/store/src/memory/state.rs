@@ -1,6 +1,6 @@
 //! What a store in memory holds, and how it looks to whoever judges a unit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use switchboard_core::{Key, Name, Position, Slot, Timestamp};
 
@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) gates: BTreeMap<(Name, Key), GateState>,
     pub(super) entries: u64,
     pub(super) timers: BTreeMap<Name, (Timestamp, NewMessage)>,
+    /// The same timers in the order in which they are due.
+    pub(super) due: BTreeSet<(Timestamp, Name)>,
 }
 
 /// A row without its key.
