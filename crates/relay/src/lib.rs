@@ -68,6 +68,7 @@ pub mod relay;
 mod incarnation;
 mod parking;
 mod publisher;
+mod ranges;
 mod slots;
 mod timers;
 mod window;

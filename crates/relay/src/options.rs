@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use switchboard_store::Sharing;
+
 /// Settings of a relay. Values out of range are clamped to their limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -24,6 +26,9 @@ pub struct Options {
     /// How long shutdown waits for the call in flight and the last checkpoint. Default 3 s,
     /// limit 60 s.
     pub patience: Duration,
+    /// Whether other processes of the service run a relay on the same store. Then each publishes
+    /// an even share of the slots, and one of them fires the timers. Default alone.
+    pub sharing: Sharing,
 }
 
 // === impl Options ===
@@ -39,6 +44,7 @@ impl Default for Options {
             sweep_step: 500,
             timers_per_second: 20_000,
             patience: Duration::from_secs(3),
+            sharing: Sharing::Alone,
         }
     }
 }
@@ -57,6 +63,7 @@ impl Options {
             sweep_step: self.sweep_step.clamp(1, 10_000),
             timers_per_second: self.timers_per_second.max(1),
             patience: self.patience.min(Duration::from_secs(60)),
+            sharing: self.sharing,
         }
     }
 }

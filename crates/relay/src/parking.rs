@@ -5,7 +5,7 @@ use std::time::Duration;
 use switchboard_core::{BoxError, Clock, Key, Position, Retryable, Verdict, chain};
 use switchboard_message::{Broker, PublishError};
 use switchboard_store::{
-    CommitError, Custody, Failure, GateOp, Handled, Mark, Outgoing, Store, Unit, Waiting,
+    CommitError, Custody, Expect, Failure, GateOp, Handled, Mark, Outgoing, Store, Unit, Waiting,
 };
 
 use crate::Error;
@@ -25,6 +25,27 @@ pub(crate) enum Joined {
     Open,
     /// The store is away: later.
     Away,
+    /// Another relay publishes the slot by now.
+    Fenced,
+}
+
+/// What became of a message that parks its key.
+pub(crate) enum Taken {
+    Done,
+    /// The store is away: later.
+    Away,
+    /// Another relay publishes the slot by now.
+    Fenced,
+}
+
+/// What became of a key that an operator woke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Worked {
+    Open,
+    /// Not all of it, or not now.
+    Left,
+    /// Another relay publishes the slot by now.
+    Fenced,
 }
 
 /// The key under which a message is parked; one of its own when it has none.
@@ -33,29 +54,30 @@ pub(crate) fn key_of(record: &Outgoing) -> Key {
     record.envelope.key.clone().unwrap_or_else(own)
 }
 
-/// Parks the key of a message, in one commit with the checkpoint of its slot. False when the
-/// store is away.
+/// Parks the key of a message, in one commit with the checkpoint of its slot.
 pub(crate) async fn park(
     store: &dyn Store,
     clock: &dyn Clock,
     record: &Outgoing,
     floor: Position,
+    fences: Vec<Expect>,
     error: &PublishError,
-) -> Result<bool, Error> {
+) -> Result<Taken, Error> {
     let failure =
         Failure { at: clock.now(), attempt: 1, verdict: error.verdict(), error: chain(error) };
     let bytes = record.envelope.encode();
     let custody = Custody::Blocks { bytes, due: None, failure };
-    match store.commit(custody_unit(record, floor, custody)).await {
+    match store.commit(custody_unit(record, floor, fences, custody)).await {
         Ok(_) => {
             let (key, topic) = (key_of(record), &record.envelope.topic);
             tracing::error!(%key, %topic, error = chain(error), "the message is parked");
-            Ok(true)
+            Ok(Taken::Done)
         }
+        Err(CommitError::Conflict(_)) => Ok(Taken::Fenced),
         Err(error @ CommitError::Unknown(_)) => Err(Error::StoreLost(error.into())),
         Err(error) => {
             tracing::warn!(%error, "a key cannot be parked; trying again");
-            Ok(false)
+            Ok(Taken::Away)
         }
     }
 }
@@ -65,11 +87,13 @@ pub(crate) async fn join(
     store: &dyn Store,
     record: &Outgoing,
     floor: Position,
+    fences: Vec<Expect>,
 ) -> Result<Joined, Error> {
     let custody = Custody::Behind { bytes: record.envelope.encode() };
-    match store.commit(custody_unit(record, floor, custody)).await {
+    match store.commit(custody_unit(record, floor, fences, custody)).await {
         Ok(_) => Ok(Joined::Behind),
         Err(CommitError::KeyOpen) => Ok(Joined::Open),
+        Err(CommitError::Conflict(_)) => Ok(Joined::Fenced),
         Err(error @ CommitError::Unknown(_)) => Err(Error::StoreLost(error.into())),
         Err(error) => {
             tracing::warn!(%error, "a message cannot join its parked key; trying again");
@@ -78,30 +102,37 @@ pub(crate) async fn join(
     }
 }
 
-fn custody_unit(record: &Outgoing, floor: Position, custody: Custody) -> Unit {
+fn custody_unit(
+    record: &Outgoing,
+    floor: Position,
+    conditions: Vec<Expect>,
+    custody: Custody,
+) -> Unit {
     let envelope = &record.envelope;
     let mark = match &envelope.identity {
         Some(identity) => Mark::Known { topic: envelope.topic.clone(), identity: identity.clone() },
         None => Mark::Foreign { id: envelope.id.to_string(), keep: KEEP },
     };
     let handled = Handled { group: GROUP.into(), mark, key: key_of(record), custody };
-    Unit { handled: Some(handled), checkpoints: vec![(record.slot, floor)], ..Unit::new() }
+    let checkpoints = vec![(record.slot, floor)];
+    Unit { conditions, handled: Some(handled), checkpoints, ..Unit::new() }
 }
 
 /// Publishes what waits behind a key that an operator woke, in order, releasing each message once
-/// the broker has it. True when the key is open.
+/// the broker has it.
 pub(crate) async fn work_off(
     store: &dyn Store,
     broker: &dyn Broker,
     clock: &dyn Clock,
     key: &Key,
     longest_wait: Duration,
-) -> Result<bool, Error> {
+    fences: Vec<Expect>,
+) -> Result<Worked, Error> {
     let waiting = match store.waiting(GROUP, key, BATCH).await {
         Ok(waiting) => waiting,
         Err(error) => {
             tracing::warn!(%key, %error, "cannot read a parked key");
-            return Ok(false);
+            return Ok(Worked::Left);
         }
     };
     for entry in &waiting {
@@ -117,17 +148,20 @@ pub(crate) async fn work_off(
             }
         };
         let released = matches!(op, GateOp::Release { .. });
-        match store.commit(Unit { gates: vec![op], ..Unit::new() }).await {
+        let unit = Unit { conditions: fences.clone(), gates: vec![op], ..Unit::new() };
+        match store.commit(unit).await {
             Ok(_) if released => {}
-            Ok(_) | Err(CommitError::GateMoved) => return Ok(false),
+            Ok(_) | Err(CommitError::GateMoved) => return Ok(Worked::Left),
+            Err(CommitError::Conflict(_)) => return Ok(Worked::Fenced),
             Err(error @ CommitError::Unknown(_)) => return Err(Error::StoreLost(error.into())),
             Err(error) => {
                 tracing::warn!(%error, "a parked key cannot be worked off; trying again");
-                return Ok(false);
+                return Ok(Worked::Left);
             }
         }
     }
-    Ok(store.gate(GROUP, key).await.is_ok_and(|gate| gate.is_none()))
+    let is_open = store.gate(GROUP, key).await.is_ok_and(|gate| gate.is_none());
+    Ok(if is_open { Worked::Open } else { Worked::Left })
 }
 
 async fn publish(broker: &dyn Broker, waiting: &Waiting) -> Result<(), (Verdict, BoxError)> {

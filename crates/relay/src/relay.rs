@@ -5,13 +5,14 @@ use std::sync::Arc;
 use switchboard_core::slot::murmur2;
 use switchboard_core::{Clock, Rng};
 use switchboard_message::Broker;
-use switchboard_store::{Store, StoreIdentity};
+use switchboard_store::leases::Keeper;
+use switchboard_store::{CommitError, Store, StoreIdentity};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Numbers;
 use crate::planted::Planted;
 use crate::publisher::Publisher;
-use crate::{Error, Options, incarnation, timers};
+use crate::{Error, GROUP, Options, incarnation, ranges, timers};
 
 /// Carries a store's messages to the broker and fires its timers.
 #[derive(Clone, Debug)]
@@ -118,6 +119,8 @@ impl Running {
         let stop = shutdown.child_token();
         let numbers = Arc::new(Numbers::of(&identity.source));
         let seed = u64::from(murmur2(identity.source.as_bytes())) + u64::from(identity.incarnation);
+        let slots = options.sharing.keeper_of_share(&store, &clock, GROUP, ranges::COUNT);
+        let clocked = options.sharing.keeper(&store, &clock, timers::LEASE);
         let publisher = Publisher {
             store: Arc::clone(&store),
             broker,
@@ -126,6 +129,7 @@ impl Running {
             planted,
             numbers: Arc::clone(&numbers),
             rng: Rng::from_seed(seed),
+            keeper: slots.clone(),
         };
         let publishing = async {
             let result = publisher.run(stop.clone()).await;
@@ -133,11 +137,30 @@ impl Running {
             result
         };
         let firing = async {
-            let result = timers::run(&*store, &*clock, &options, &numbers, stop.clone()).await;
+            let post = clocked.as_deref();
+            let result =
+                timers::run(&*store, &*clock, &options, &numbers, post, stop.clone()).await;
             stop.cancel();
             result
         };
-        let (published, fired) = tokio::join!(publishing, firing);
-        published.and(fired)
+        let working = async {
+            let (published, fired) = tokio::join!(publishing, firing);
+            published.and(fired)
+        };
+        // The leases are kept until the work has ended and has given them up.
+        tokio::select! {
+            biased;
+            worked = working => worked,
+            lost = keep(slots.as_deref()) => Err(Error::StoreLost(lost.into())),
+            lost = keep(clocked.as_deref()) => Err(Error::StoreLost(lost.into())),
+        }
+    }
+}
+
+/// Keeps leases until the store is lost; without any, for ever.
+async fn keep(keeper: Option<&Keeper>) -> CommitError {
+    match keeper {
+        Some(keeper) => keeper.run().await,
+        None => std::future::pending().await,
     }
 }

@@ -7,7 +7,7 @@
 //!            │ done among them  │ this slot     │
 //! ```
 //!
-//! A blocked slot is not loaded any further. When it opens, the cursor goes back to the failed message, and what other slots have
+//! A slot that another relay publishes is passed over. A blocked slot is not loaded any further. When it opens, the cursor goes back to the failed message, and what other slots have
 //! loaded already is passed over.
 
 use std::collections::BTreeSet;
@@ -22,10 +22,14 @@ pub(crate) struct Slots {
     all: Vec<State>,
     /// Everything up to here was read, except for slots that are blocked.
     cursor: Position,
+    /// How many slots are this relay's.
+    owned: usize,
 }
 
 #[derive(Clone, Debug, Default)]
 struct State {
+    /// Whether it is this relay's.
+    owned: bool,
     /// The checkpoint that the store has.
     stored: u64,
     /// Whether something was done since the checkpoint was stored.
@@ -53,16 +57,49 @@ pub(crate) struct Blocked {
 // === impl Slots ===
 
 impl Slots {
-    /// Continues at the stored checkpoints. A slot without one begins at the start.
+    /// None of them is this relay's.
+    pub(crate) fn none() -> Self {
+        let all = vec![State::default(); Slot::COUNT as usize];
+        Self { all, cursor: Position::START, owned: 0 }
+    }
+
+    /// All of them continue at the stored checkpoints. A slot without one begins at the start.
     pub(crate) fn at(checkpoints: &[Checkpoint]) -> Self {
-        let mut all = vec![State::default(); Slot::COUNT as usize];
-        for checkpoint in checkpoints {
-            let state = &mut all[usize::from(checkpoint.slot.0)];
-            state.stored = checkpoint.position.0;
-            state.loaded = checkpoint.position.0;
+        let mut slots = Self::none();
+        slots.gain((0..=u8::MAX).map(Slot), checkpoints);
+        slots
+    }
+
+    /// These continue at the stored checkpoints, whatever was known of them.
+    pub(crate) fn gain(
+        &mut self,
+        gained: impl IntoIterator<Item = Slot>,
+        checkpoints: &[Checkpoint],
+    ) {
+        let is_first = self.owned == 0;
+        let mut lowest = u64::MAX;
+        for slot in gained {
+            self.lose(slot);
+            let stored = checkpoints.iter().find(|checkpoint| checkpoint.slot == slot);
+            let stored = stored.map_or(0, |checkpoint| checkpoint.position.0);
+            *self.state(slot) = State { owned: true, stored, loaded: stored, ..State::default() };
+            self.owned += 1;
+            lowest = lowest.min(stored);
         }
-        let lowest = all.iter().map(|state| state.stored).min().unwrap_or(0);
-        Self { all, cursor: Position(lowest) }
+        if is_first || lowest < self.cursor.0 {
+            self.cursor = Position(lowest);
+        }
+    }
+
+    /// The slot is another relay's: nothing is known of it any more.
+    pub(crate) fn lose(&mut self, slot: Slot) {
+        let state = std::mem::take(self.state(slot));
+        self.owned -= usize::from(state.owned);
+    }
+
+    /// Whether any slot is this relay's.
+    pub(crate) fn any(&self) -> bool {
+        self.owned > 0
     }
 
     /// After which position to read on.
@@ -78,7 +115,7 @@ impl Slots {
     /// A message was read. True when it is to be published now.
     pub(crate) fn load(&mut self, slot: Slot, position: Position) -> bool {
         let state = self.state(slot);
-        if position.0 <= state.loaded || state.blocked.is_some() {
+        if !state.owned || position.0 <= state.loaded || state.blocked.is_some() {
             return false;
         }
         state.loaded = position.0;
@@ -89,6 +126,9 @@ impl Slots {
     /// its slot, the slot opens and is read again from there.
     pub(crate) fn done(&mut self, slot: Slot, position: Position) {
         let state = self.state(slot);
+        if !state.owned {
+            return;
+        }
         state.touched = true;
         if state.blocked.is_some_and(|blocked| blocked.position == position) {
             state.blocked = None;
@@ -119,6 +159,7 @@ impl Slots {
             Some(blocked) if blocked.position == position => blocked.tries += 1,
             // Another message of the same batch failed before it and stands for both.
             Some(_) => {}
+            None if !state.owned => {}
             None => {
                 let first = state.pending.first().copied().unwrap_or(position.0);
                 let first = first.min(position.0);
@@ -172,9 +213,21 @@ impl Slots {
     /// Checkpoints that have moved since they were stored; from now on they count as stored.
     /// With `all`, those of slots without traffic too, so that the next start reads less.
     pub(crate) fn moved(&mut self, all: bool) -> Vec<(Slot, Position)> {
+        self.moved_of(all, |_| true)
+    }
+
+    /// The same of some slots only.
+    pub(crate) fn moved_of(
+        &mut self,
+        all: bool,
+        wanted: impl Fn(Slot) -> bool,
+    ) -> Vec<(Slot, Position)> {
         let cursor = self.cursor;
         let mut moved = Vec::new();
         for (number, state) in (0..=u8::MAX).zip(&mut self.all) {
+            if !state.owned || !wanted(Slot(number)) {
+                continue;
+            }
             let floor = state.floor(cursor);
             if (state.touched || all) && floor.0 > state.stored {
                 state.stored = floor.0;
@@ -190,7 +243,7 @@ impl Slots {
         for (slot, _) in checkpoints {
             let state = self.state(*slot);
             state.stored = 0;
-            state.touched = true;
+            state.touched = state.owned;
         }
     }
 

@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use futures_util::future::BoxFuture;
 use switchboard_core::{Position, Slot};
-use switchboard_store::{CommitError, Store, Unit};
+use switchboard_store::{CommitError, Expect, Store, Unit};
 use tokio::time::Instant;
 
 use super::Turns;
@@ -34,9 +34,10 @@ impl Turns {
         if sweeps {
             self.unswept = 0;
         }
+        let fences = self.ranges.fences(checkpoints.iter().map(|(slot, _)| *slot));
         let store = Arc::clone(&self.given.store);
         self.bookkeeping = Some(Box::pin(async move {
-            let stored = store_checkpoints(&*store, checkpoints.clone(), true).await;
+            let stored = store_checkpoints(&*store, checkpoints.clone(), fences, true).await;
             let mut swept = 0;
             while sweeps && stored.is_ok() {
                 match store.sweep(sweep_step).await {
@@ -53,13 +54,17 @@ impl Turns {
         self.moved_since.map(|since| since + self.given.options.checkpoint_every)
     }
 
-    pub(super) fn note(&mut self, books: Books) -> Result<(), Error> {
+    pub(super) async fn note(&mut self, books: Books) -> Result<(), Error> {
         self.bookkeeping = None;
         self.given.numbers.swept.increment(books.swept as u64);
         match books.stored {
             Ok(()) => Ok(()),
             Err(error @ CommitError::Unknown(_)) => Err(Error::StoreLost(error.into())),
             Err(error) => {
+                if matches!(error, CommitError::Conflict(_)) {
+                    let slots = books.checkpoints.iter().map(|(slot, _)| *slot);
+                    self.ranges.refused(slots).await;
+                }
                 tracing::warn!(%error, "checkpoints are not stored yet");
                 self.slots.not_stored(&books.checkpoints);
                 self.moved_since = Some(Instant::now());
@@ -72,12 +77,13 @@ impl Turns {
 pub(super) async fn store_checkpoints(
     store: &dyn Store,
     checkpoints: Vec<(Slot, Position)>,
+    conditions: Vec<Expect>,
     lazy: bool,
 ) -> Result<(), CommitError> {
     if checkpoints.is_empty() {
         return Ok(());
     }
-    store.commit(Unit { checkpoints, lazy, ..Unit::new() }).await.map(|_| ())
+    store.commit(Unit { conditions, checkpoints, lazy, ..Unit::new() }).await.map(|_| ())
 }
 
 /// The end of the bookkeeping in flight; `None` at once when there is none.

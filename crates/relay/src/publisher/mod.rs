@@ -1,6 +1,7 @@
 //! The loop of a relay: read after the cursor, publish a batch, settle its answers, move checkpoints.
 
 mod books;
+mod holding;
 mod reading;
 mod settling;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use switchboard_core::{Clock, Key, Name, Position, Rng, Slot};
 use switchboard_message::Broker;
+use switchboard_store::leases::Keeper;
 use switchboard_store::{CommitError, Store, StoreError};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::Numbers;
 use crate::parking::{self, GROUP};
 use crate::planted::Planted;
+use crate::ranges::Ranges;
 use crate::slots::Slots;
 use crate::window::{Batch, Window};
 use crate::{Error, Options};
@@ -33,11 +36,14 @@ pub(crate) struct Publisher {
     pub(crate) planted: Planted,
     pub(crate) numbers: Arc<Numbers>,
     pub(crate) rng: Rng,
+    /// Who holds the slots' leases, if other relays publish from this store too.
+    pub(crate) keeper: Option<Arc<Keeper>>,
 }
 
 /// The loop with its state.
 struct Turns {
     given: Publisher,
+    ranges: Ranges,
     slots: Slots,
     window: Window,
     /// Keys that are parked, as far as this relay knows: more may be open than it thinks.
@@ -60,6 +66,8 @@ struct Turns {
     /// Failed reads in a row, and until when to wait.
     read_failures: u32,
     read_again: Option<Instant>,
+    /// When changes of the leases are dealt with that the store did not let through.
+    follow_again: Option<Instant>,
 }
 
 /// The first wait after a failure.
@@ -68,6 +76,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(20);
 const PROBES: usize = 8;
 /// Parked keys that a restart finds, at most.
 const PARKED: usize = 65_536;
+/// How often a relay that shares its store looks at parked keys: another process may have woken
+/// one of them.
+const LOOK: Duration = Duration::from_secs(1);
 
 // === impl Publisher ===
 
@@ -79,6 +90,7 @@ impl Publisher {
         let mut rescheduled = turns.given.store.rescheduled();
         loop {
             let turn = async {
+                turns.follow_leases().await?;
                 turns.work_off_gates().await?;
                 turns.turn().await
             };
@@ -111,8 +123,11 @@ impl Publisher {
             };
             match read.await {
                 Ok((checkpoints, gates)) => {
+                    let ranges = Ranges::new(self.keeper.clone());
+                    let is_shared = ranges.is_shared();
                     return Some(Turns {
-                        slots: Slots::at(&checkpoints),
+                        slots: if is_shared { Slots::none() } else { Slots::at(&checkpoints) },
+                        ranges,
                         window: Window::default(),
                         sequences: HashMap::new(),
                         unsure: false,
@@ -125,6 +140,7 @@ impl Publisher {
                         unswept: self.options.sweep_after,
                         read_failures: 0,
                         read_again: None,
+                        follow_again: None,
                         given: self,
                     });
                 }
@@ -174,7 +190,8 @@ impl Turns {
         self.join(join).await?;
         self.keep_books();
         let newest = self.newest.borrow().0;
-        self.given.numbers.lag.set(newest.saturating_sub(self.slots.cursor().0) as f64);
+        let lag = newest.saturating_sub(self.slots.cursor().0);
+        self.given.numbers.lag.set(if self.slots.any() { lag as f64 } else { 0.0 });
         Ok(worked)
     }
 
@@ -184,18 +201,21 @@ impl Turns {
         rescheduled: &mut watch::Receiver<u64>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
-        if self.read_again.is_none() && *self.newest.borrow() > self.slots.cursor() {
+        let is_behind = self.slots.any() && *self.newest.borrow() > self.slots.cursor();
+        if self.read_again.is_none() && is_behind {
             return Ok(());
         }
         let books = if self.bookkeeping.is_some() { None } else { self.books_due() };
         let probe = self.slots.blocked().map(|(_, blocked)| blocked.at).min();
-        let wake = [books, probe, self.next_gate, self.read_again].into_iter().flatten().min();
+        let waits = [books, probe, self.next_gate, self.read_again, self.follow_again];
+        let wake = waits.into_iter().flatten().min();
         let has_parked = !self.parked.is_empty();
         let bookkeeping = &mut self.bookkeeping;
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
-            Some(books) = advance(bookkeeping) => self.note(books)?,
+            Some(books) = advance(bookkeeping) => self.note(books).await?,
+            () = self.ranges.changed() => {}
             // The store is held, so its senders live.
             _ = self.newest.changed() => {}
             _ = rescheduled.changed(), if has_parked => self.look_at_gates = true,
@@ -213,10 +233,17 @@ impl Turns {
     async fn close(mut self, patience: Duration) -> Result<(), Error> {
         let closing = async {
             if let Some(books) = advance(&mut self.bookkeeping).await {
-                self.note(books)?;
+                self.note(books).await?;
             }
             let checkpoints = self.slots.moved(true);
-            match store_checkpoints(&*self.given.store, checkpoints, false).await {
+            let slots: Vec<Slot> = checkpoints.iter().map(|(slot, _)| *slot).collect();
+            let fences = self.ranges.fences(slots.iter().copied());
+            match store_checkpoints(&*self.given.store, checkpoints, fences, false).await {
+                Err(CommitError::Conflict(_)) => self.ranges.refused(slots).await,
+                Err(error @ CommitError::Unknown(_)) => return Err(Error::StoreLost(error.into())),
+                _ => {}
+            }
+            match self.ranges.leave().await {
                 Err(error @ CommitError::Unknown(_)) => Err(Error::StoreLost(error.into())),
                 _ => Ok(()),
             }

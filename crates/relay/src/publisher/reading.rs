@@ -24,7 +24,8 @@ impl Turns {
     pub(super) async fn read(&mut self) -> Option<(Position, Result<Read, StoreError>)> {
         let waits = self.read_again.is_some_and(|at| Instant::now() < at);
         let (cursor, newest) = (self.slots.cursor(), *self.newest.borrow_and_update());
-        if waits || newest <= cursor || self.window.len() + READ > WINDOW {
+        let is_full = self.window.len() + READ > WINDOW;
+        if waits || newest <= cursor || is_full || !self.slots.any() {
             return None;
         }
         let read = self.given.store.outgoing(cursor, READ).await;

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_core::{Retryable, Timestamp, Verdict};
+use switchboard_core::{Retryable, Slot, Timestamp, Verdict};
 use switchboard_message::{Ack, PublishError};
 use switchboard_store::Outgoing;
 use tokio::time::Instant;
 
 use super::books::{beside, store_checkpoints};
 use super::reading::find;
-use super::{FIRST_WAIT, PROBES, Publisher, Turns};
+use super::{FIRST_WAIT, LOOK, PROBES, Publisher, Turns};
 use crate::Error;
-use crate::parking::{self, GROUP, Joined};
+use crate::parking::{self, GROUP, Joined, Taken, Worked};
 use crate::planted::Planted;
 use crate::window::Sent;
 
@@ -20,6 +20,9 @@ use crate::window::Sent;
 #[derive(Debug, thiserror::Error)]
 #[error("the store is away")]
 struct StoreAway;
+
+/// Due keys that are read at a time when other relays work off some of them.
+const DUE: usize = 1_024;
 
 type Answers = Vec<Result<Ack, PublishError>>;
 
@@ -39,7 +42,7 @@ impl Turns {
         let ((answers, read), books) = beside(&mut bookkeeping, work).await;
         self.bookkeeping = bookkeeping;
         if let Some(books) = books {
-            self.note(books)?;
+            self.note(books).await?;
         }
         self.settle(&sent, answers).await?;
         self.load(read);
@@ -98,12 +101,18 @@ impl Turns {
         };
         let floor = self.slots.floor_with(sent.slot, sent.position);
         let Publisher { store, clock, .. } = &self.given;
-        if parking::park(&**store, &**clock, &record, floor, error).await? {
-            self.given.numbers.parked.increment(1);
-            self.parked.insert(parking::key_of(&record));
-            self.slots.done(sent.slot, sent.position);
-        } else {
-            self.retry(sent, error);
+        let fences = self.ranges.fences([sent.slot]);
+        match parking::park(&**store, &**clock, &record, floor, fences, error).await? {
+            Taken::Done => {
+                self.given.numbers.parked.increment(1);
+                self.parked.insert(parking::key_of(&record));
+                self.slots.done(sent.slot, sent.position);
+            }
+            Taken::Away => self.retry(sent, error),
+            Taken::Fenced => {
+                self.ranges.refused([sent.slot]).await;
+                self.retry(sent, error);
+            }
         }
         Ok(())
     }
@@ -123,7 +132,8 @@ impl Turns {
                 continue;
             }
             let floor = self.slots.floor_with(sent.slot, sent.position);
-            match parking::join(&*self.given.store, &record, floor).await? {
+            let fences = self.ranges.fences([sent.slot]);
+            match parking::join(&*self.given.store, &record, floor, fences).await? {
                 Joined::Behind => {
                     self.given.numbers.joined.increment(1);
                     self.slots.done(sent.slot, sent.position);
@@ -133,6 +143,10 @@ impl Turns {
                     reopened.push(record);
                 }
                 Joined::Away => self.retry(&sent, &StoreAway),
+                Joined::Fenced => {
+                    self.ranges.refused([sent.slot]).await;
+                    self.retry(&sent, &StoreAway);
+                }
             }
         }
         for record in reopened.into_iter().rev() {
@@ -145,12 +159,18 @@ impl Turns {
 
     /// Works off parked keys that an operator woke.
     pub(super) async fn work_off_gates(&mut self) -> Result<(), Error> {
+        if self.ranges.is_shared() && !self.parked.is_empty() {
+            let soon = Instant::now() + LOOK;
+            self.next_gate = Some(self.next_gate.map_or(soon, |at| at.min(soon)));
+        }
         let due = self.next_gate.is_some_and(|at| at <= Instant::now());
         if self.parked.is_empty() || !(self.look_at_gates || due) {
             return Ok(());
         }
         let Publisher { store, broker, clock, options, .. } = &self.given;
-        let (gates, next) = match store.due_gates(GROUP, clock.now(), PROBES).await {
+        // Keys of others must not hide the own ones.
+        let limit = if self.ranges.is_shared() { DUE } else { PROBES };
+        let (gates, next) = match store.due_gates(GROUP, clock.now(), limit).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "cannot read parked keys");
@@ -163,8 +183,18 @@ impl Turns {
         let wait = |at: Timestamp| at.since(clock.now());
         self.next_gate = next.map(|at| Instant::now() + wait(at).max(Duration::from_millis(1)));
         for gate in gates {
-            let longest = options.longest_wait;
-            if parking::work_off(&**store, &**broker, &**clock, &gate.key, longest).await? {
+            // The slot of a message without a key is not known here; any owner will do for it.
+            let slot = Slot::of(&gate.key);
+            if !self.ranges.owns(slot) {
+                continue;
+            }
+            let (longest, fences) = (options.longest_wait, self.ranges.fences([slot]));
+            let worked =
+                parking::work_off(&**store, &**broker, &**clock, &gate.key, longest, fences);
+            let worked = worked.await?;
+            if worked == Worked::Fenced {
+                self.ranges.refused([slot]).await;
+            } else if worked == Worked::Open {
                 self.parked.remove(&gate.key);
             } else {
                 // Not all of it, or not now: soon again.
@@ -182,7 +212,8 @@ impl Turns {
         sent: &[Sent],
     ) -> Result<(), Error> {
         sent.iter().for_each(|sent| self.slots.done(sent.slot, sent.position));
-        let _ = store_checkpoints(&*self.given.store, self.slots.moved(false), false).await;
+        let _ =
+            store_checkpoints(&*self.given.store, self.slots.moved(false), Vec::new(), false).await;
         let envelopes = batch.into_iter().map(|record| record.envelope).collect();
         self.given.broker.publish(envelopes).await;
         Ok(())
