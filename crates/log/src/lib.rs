@@ -33,6 +33,7 @@
 //! - [`Log`] the handle: channels, append, read, follow, cells, retention, close
 //! - [`Options`] sizes and bounds; [`file`](mod@file) the file system as two traits, which tests replace
 //! - [`error`] what each failure means, and who does what next
+//! - [`Log::hold`] what is committed at one moment, to be copied while the log goes on
 //! - [`verify`] reads a folder without opening it, for operators
 //! - `frame`, `control` how bytes lie in a file; `scan` where what is committed ends
 //! - `stage`, `ticket`, `writer`, `patience`, `keeper` the way of a record to the disk
@@ -61,6 +62,7 @@ mod recover;
 mod retain;
 mod scan;
 mod segment;
+mod snapshot;
 mod stage;
 mod ticket;
 mod types;
@@ -71,6 +73,7 @@ pub use inspect::{Verified, verify};
 pub use log::Log;
 pub use options::{InvalidOptions, Options};
 pub use read::Tail;
+pub use snapshot::{Extent, Hold, Moment};
 pub use ticket::Append;
 pub use types::{
     Appended, Bounds, ChannelId, Cut, Keep, Reclaimed, Record, Recovered, SegmentInfo, Staging,

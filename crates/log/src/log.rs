@@ -13,6 +13,7 @@ use crate::file::LockGuard;
 use crate::options::Options;
 use crate::read::{self, Tail};
 use crate::recover;
+use crate::snapshot::Hold;
 use crate::stage::Core;
 use crate::ticket::Append;
 use crate::types::{Bounds, ChannelId, Keep, Reclaimed, Record, Recovered, SegmentInfo, Staging};
@@ -204,6 +205,12 @@ impl Log {
         self.core().catalog.read().inspect()
     }
 
+    /// Keeps every file as it is but for appends, until the guard is dropped: to copy them. Waits
+    /// for retention if that runs, and retention waits for it.
+    pub fn hold(&self) -> Hold<'_> {
+        Hold::new(self)
+    }
+
     /// Why the log takes nothing any more; `None` while it does.
     pub fn stopped(&self) -> Option<AppendError> {
         self.core().stage.lock().stopped.clone()
@@ -220,7 +227,7 @@ impl Log {
         self.handle.close();
     }
 
-    fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         &self.handle.core
     }
 }

@@ -31,6 +31,9 @@ pub struct Options {
     pub group_bytes: usize,
     /// The file system. Default: the operating system's.
     pub files: Arc<dyn FileLayer>,
+    /// Begins an epoch above this one when the log is opened, as if a tail had been cut. For a log
+    /// that was put back to an older copy. Default: none is begun without need.
+    pub epoch_above: Option<u64>,
     /// Bugs that tests plant to prove that they would be found.
     #[doc(hidden)]
     pub planted: Planted,
@@ -86,6 +89,7 @@ impl Options {
             queue: 65_536,
             group_bytes: 4 << 20,
             files: Arc::new(OsFiles),
+            epoch_above: None,
             planted: Planted::None,
         }
     }
@@ -125,6 +129,13 @@ impl Options {
     #[must_use]
     pub fn with_files(mut self, files: Arc<dyn FileLayer>) -> Self {
         self.files = files;
+        self
+    }
+
+    /// Begins an epoch above this one.
+    #[must_use]
+    pub fn with_epoch_above(mut self, epoch: u64) -> Self {
+        self.epoch_above = Some(epoch);
         self
     }
 

@@ -162,7 +162,8 @@ impl Opening<'_> {
     /// A log that is empty: its first segment.
     fn begin(&self) -> Result<(Catalog, Target, Head), OpenError> {
         let salt = low(RandomState::new().build_hasher().finish() >> 32);
-        let head = Head { id: 1, through: 1, epoch: 1, salt, sequence: 1, ..Head::default() };
+        let epoch = self.options.epoch_above.unwrap_or(0) + 1;
+        let head = Head { id: 1, through: 1, epoch, salt, sequence: 1, ..Head::default() };
         let capacity = FIRST_SEGMENT.min(self.options.segment_bytes);
         let target = self.start(&head, capacity)?;
         Ok((Catalog::new(active(&target, Index::default())), target, head))
@@ -190,11 +191,12 @@ impl Opening<'_> {
         }
         check_gaps(&catalog, &index, &path)?;
         catalog.active.index = index;
-        if scanned.tail == Tail::Clean {
+        if scanned.tail == Tail::Torn {
+            self.recovered.cut = Some(Cut { path, offset: scanned.end });
+        } else if self.options.epoch_above.is_none() {
             return Ok((catalog, target, head));
         }
-        self.recovered.cut = Some(Cut { path, offset: scanned.end });
-        head.epoch += 1;
+        head.epoch = head.epoch.max(self.options.epoch_above.unwrap_or(0)) + 1;
         let target = self.cut(&mut catalog, target, &head)?;
         Ok((catalog, target, head))
     }

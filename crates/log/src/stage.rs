@@ -221,7 +221,9 @@ impl Core {
         drop(catalog);
         drop(stage);
         for group in groups {
-            group.ticket.resolve(Err(error.clone()));
+            if group.ticket.resolve(Err(error.clone())) {
+                group.ticket.wake_rest();
+            }
             self.room.add_permits(group.places);
         }
     }

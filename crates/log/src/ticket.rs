@@ -1,11 +1,17 @@
 //! How a producer hears that its batch is synced: one ticket per group, shared by all its batches.
+//!
+//! To wake a task from another thread takes a good part of a microsecond, and a group may have
+//! hundreds. The writer wakes a few, each of those wakes a few more, and the writer goes on with
+//! the next sync meanwhile. Whoever was woken may be gone before it runs, so the chain may break:
+//! the writer wakes what is left after that sync, or before it goes to sleep.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::AppendError;
@@ -45,24 +51,39 @@ type Room = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>;
 /// Wakes a thread that waits.
 struct Parked(Thread);
 
+/// So many are woken by the writer, and so many more by each of them.
+const AT_ONCE: usize = 4;
+
 // === impl Ticket ===
 
 impl Ticket {
-    /// Answers everybody who holds the ticket, now and later.
-    pub(crate) fn resolve(&self, outcome: Result<(), AppendError>) {
+    /// Answers everybody who holds the ticket, now and later, and wakes the first of them. Returns
+    /// whether some are left for [`Ticket::wake_rest`].
+    pub(crate) fn resolve(&self, outcome: Result<(), AppendError>) -> bool {
         let mut inner = self.0.lock();
         inner.outcome = Some(outcome);
-        let wakers = std::mem::take(&mut inner.wakers);
+        Self::wake_some(inner)
+    }
+
+    /// Wakes those whom the chain has not reached.
+    pub(crate) fn wake_rest(&self) {
+        let wakers = std::mem::take(&mut self.0.lock().wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn wake_some(mut inner: MutexGuard<'_, Inner>) -> bool {
+        let left = inner.wakers.len().saturating_sub(AT_ONCE);
+        let some: SmallVec<[Waker; AT_ONCE]> = inner.wakers.drain(left..).collect();
         drop(inner);
-        for waker in wakers {
-            waker.wake();
-        }
+        some.into_iter().for_each(Waker::wake);
+        left > 0
     }
 
     fn poll(&self, seat: &mut Option<usize>, cx: &Context<'_>) -> Poll<Result<(), AppendError>> {
         let mut inner = self.0.lock();
-        if let Some(outcome) = &inner.outcome {
-            return Poll::Ready(outcome.clone());
+        if let Some(outcome) = inner.outcome.clone() {
+            Self::wake_some(inner);
+            return Poll::Ready(outcome);
         }
         match seat.and_then(|seat| inner.wakers.get_mut(seat)) {
             Some(waker) => waker.clone_from(cx.waker()),

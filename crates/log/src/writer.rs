@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use parking_lot::{Mutex, MutexGuard};
+
 use crate::catalog::Active;
 use crate::control::{ChannelState, Commit, Head, MARKER};
 use crate::error::AppendError;
@@ -24,6 +26,7 @@ use crate::options::{FIRST_SEGMENT, Planted};
 use crate::patience::Patience;
 use crate::segment::{Loaded, Segment};
 use crate::stage::{Core, Group, Riders};
+use crate::ticket::Ticket;
 
 /// The writer's own view of the active segment.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct Writer {
     keeper: Keeper,
     target: Target,
     patience: Patience,
+    /// The ticket of the last group, while some of its producers may not be awake.
+    rest: Mutex<Option<Arc<Ticket>>>,
 }
 
 /// The segment that is written.
@@ -84,12 +89,13 @@ impl Writer {
                 }
             }
         }
+        self.wake_rest();
         self.core.fail(None, &stopped, true);
         self.keeper.stop();
     }
 
     pub(crate) fn new(core: Arc<Core>, keeper: Keeper, target: Target) -> Self {
-        Self { core, keeper, target, patience: Patience::default() }
+        Self { core, keeper, target, patience: Patience::default(), rest: Mutex::default() }
     }
 
     /// Waits for work, and gives the buffers of the last group back.
@@ -113,6 +119,11 @@ impl Writer {
             if stage.closing {
                 let riders = std::mem::take(&mut stage.riders);
                 return (!riders.is_empty()).then(|| (Group::default(), riders));
+            }
+            let rest = self.rest.lock().take();
+            if let Some(rest) = rest {
+                MutexGuard::unlocked(&mut stage, || rest.wake_rest());
+                continue;
             }
             stage.writer_waits = true;
             core.work.wait(&mut stage);
@@ -251,8 +262,18 @@ impl Writer {
         metrics::committed(group.entries.len(), group.bytes.len());
     }
 
+    fn wake_rest(&self) {
+        let rest = self.rest.lock().take();
+        if let Some(rest) = rest {
+            rest.wake_rest();
+        }
+    }
+
     fn tell(&self, group: &Group) {
-        group.ticket.resolve(Ok(()));
+        self.wake_rest();
+        if group.ticket.resolve(Ok(())) {
+            *self.rest.lock() = Some(group.ticket.clone());
+        }
         self.core.room.add_permits(group.places);
         self.core.watermark.send_modify(|commits| *commits += 1);
     }

@@ -10,3 +10,4 @@ mod kit;
 mod open;
 mod read;
 mod retention;
+mod snapshot;
