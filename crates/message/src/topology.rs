@@ -12,6 +12,9 @@ use crate::TopologyError;
 pub struct Topology {
     /// The topics.
     pub topics: Vec<Topic>,
+    /// The groups that will read them. A broker that keeps no history (RabbitMQ) gives a group
+    /// what is published after it was declared, so name all of them here; others need no names.
+    pub groups: Vec<GroupOf>,
     /// What the services rely on; a backend without it refuses the topology.
     pub requires: Vec<Capability>,
 }
@@ -25,6 +28,15 @@ pub struct Topic {
     pub partitions: u32,
     /// How long records are kept.
     pub retention: Retention,
+}
+
+/// A group, and the topics that it reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupOf {
+    /// The group.
+    pub group: Name,
+    /// Its topics.
+    pub topics: Vec<Name>,
 }
 
 /// How long records are kept, counted from the oldest. What a durable group has not passed yet
@@ -110,7 +122,18 @@ impl Default for Retention {
 impl Topology {
     /// A topology with these topics.
     pub fn of(topics: impl IntoIterator<Item = Topic>) -> Self {
-        Self { topics: topics.into_iter().collect(), requires: Vec::new() }
+        Self { topics: topics.into_iter().collect(), groups: Vec::new(), requires: Vec::new() }
+    }
+
+    /// The same with one more group.
+    #[must_use]
+    pub fn with_group(
+        mut self,
+        group: impl Into<Name>,
+        topics: impl IntoIterator<Item = Name>,
+    ) -> Self {
+        self.groups.push(GroupOf { group: group.into(), topics: topics.into_iter().collect() });
+        self
     }
 
     /// Checks names and partition counts, and that `capabilities` has all that is required.
@@ -159,7 +182,8 @@ impl Capability {
     pub const fn available_on(self) -> &'static str {
         match self {
             Self::Replay | Self::KeyOrder | Self::Groups => "the embedded broker and Kafka",
-            Self::Delay | Self::Exchanges => "RabbitMQ",
+            Self::Delay => "RabbitMQ",
+            Self::Exchanges => "the embedded broker and RabbitMQ",
         }
     }
 }

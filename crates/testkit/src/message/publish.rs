@@ -119,7 +119,7 @@ pub async fn a_missing_capability_is_refused_by_name(subject: &Subject) {
     ];
     let has = subject.broker().capabilities().has;
     for capability in all {
-        let topology = Topology { topics: Vec::new(), requires: vec![capability] };
+        let topology = Topology { requires: vec![capability], ..Topology::default() };
         let declared = subject.broker().declare(&topology).await;
         match declared {
             Ok(()) => assert!(has.contains(&capability), "{capability} is promised"),
@@ -150,6 +150,9 @@ pub async fn an_envelope_arrives_as_it_was_sent(subject: &Subject) {
     assert_eq!(delivery.redelivered, 0);
     assert_eq!(delivery.receipt.topic, "whole");
     assert_eq!(delivery.receipt.partition, acks[0].partition);
-    assert_eq!(delivery.receipt.position, acks[0].position);
-    assert_eq!(delivery.receipt.epoch, acks[0].epoch);
+    // Positions that a broker only makes up are not those of its acks.
+    if subject.has(Capability::Replay) {
+        assert_eq!(delivery.receipt.position, acks[0].position);
+        assert_eq!(delivery.receipt.epoch, acks[0].epoch);
+    }
 }
