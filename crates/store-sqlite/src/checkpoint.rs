@@ -135,6 +135,8 @@ fn checkpoint(
     let turn = shared.turn.lock();
     let begun = Instant::now();
     let busy = run(connection, "PRAGMA wal_checkpoint(RESTART)")?;
+    // What was asked for meanwhile is done: the file is empty again.
+    shared.signal.lock().pages = 0;
     drop(turn);
     metrics::checkpointed(source, begun.elapsed());
     if busy && pages >= HARD * shared.threshold {

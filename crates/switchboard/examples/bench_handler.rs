@@ -22,6 +22,10 @@ use switchboard::store::{Column, NewEvent, Store, Table, Unit, Value};
 use switchboard::{Clock, Envelope, Identity, Key, Message, Name, Rng, Slot, SystemClock};
 use tokio_util::sync::CancellationToken;
 
+/// As the `switchboard` program has it; the floor of the same run has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const IN_FLIGHT: usize = 256;
 const ROUNDS: usize = 3;
 

@@ -25,6 +25,10 @@ use switchboard::store::{NewMessage, Store, Table, Unit};
 use switchboard::{Clock, Envelope, Key, Message, Rng, SystemClock};
 use tokio_util::sync::CancellationToken;
 
+/// As the `switchboard` program has it; the floor of the same run has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 3;
 const REPLIES: &str = "orders.replies";
 
