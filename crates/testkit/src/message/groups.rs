@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use switchboard_core::{BoxError, Name, Position};
 use switchboard_message::{
-    Assignment, ConsumeError, Incoming, Resume, SubscribeError, Subscription,
+    Assignment, Capability, ConsumeError, Incoming, Resume, SubscribeError, Subscription,
 };
 
 use super::{Reader, Subject, body, envelope, envelopes};
@@ -126,6 +126,9 @@ pub async fn the_broker_keeps_the_position(subject: &Subject) {
 
 /// The store's position counts, not the broker's.
 pub async fn the_store_is_asked_where_to_resume(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("resume", 1).await;
     let epoch = subject.publish(envelopes("resume", "k", 0..10)).await[0].epoch;
     subject.reader("g", "resume").await.work_off(10).await;
@@ -141,6 +144,9 @@ pub async fn the_store_is_asked_where_to_resume(subject: &Subject) {
 /// A position of a former epoch names records that may be gone: it is cut to where that epoch's
 /// successor began.
 pub async fn a_position_of_a_former_epoch_is_cut(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("epoch", 1).await;
     let epoch = subject.publish(envelopes("epoch", "k", 0..5)).await[0].epoch;
     let store = Store { answer: Some((epoch - 1, Position(4))), failures: AtomicU32::new(0) };
@@ -149,6 +155,9 @@ pub async fn a_position_of_a_former_epoch_is_cut(subject: &Subject) {
 
 /// A store that fails does not make the group begin anew.
 pub async fn a_store_that_cannot_answer_is_asked_again(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("ask", 1).await;
     let epoch = subject.publish(envelopes("ask", "k", 0..5)).await[0].epoch;
     let store = Store { answer: Some((epoch, Position(3))), failures: AtomicU32::new(2) };
@@ -161,6 +170,9 @@ pub async fn a_store_that_cannot_answer_is_asked_again(subject: &Subject) {
 
 /// A position beyond the end is cut to the end, so that what comes next is seen.
 pub async fn a_position_that_was_never_reached_hides_nothing(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("beyond", 1).await;
     let epoch = subject.publish(envelopes("beyond", "k", 0..2)).await[0].epoch;
     let store = Store { answer: Some((epoch, Position(50))), failures: AtomicU32::new(0) };

@@ -1,7 +1,7 @@
 //! Promises about what operators ask, for backends that can answer.
 
 use switchboard_core::{Identity, Key, Position, Slot};
-use switchboard_message::{Incoming, Inspect};
+use switchboard_message::{Capability, Incoming, Inspect};
 
 use super::{Subject, envelope, envelopes};
 
@@ -11,6 +11,9 @@ fn asked(subject: &Subject) -> &dyn Inspect {
 
 /// Every topic with what its partitions keep.
 pub async fn topics_show_their_bounds(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("shown", 2).await;
     let acks = subject.publish(envelopes("shown", "k", 0..3)).await;
     let topics = asked(subject).topics().await.expect("topics");
@@ -25,6 +28,9 @@ pub async fn topics_show_their_bounds(subject: &Subject) {
 
 /// Every group with how far it is, how far behind, and since when.
 pub async fn groups_show_their_lag(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("lag", 1).await;
     subject.publish(envelopes("lag", "k", 0..5)).await;
     let mut reader = subject.reader("g", "lag").await;
@@ -46,6 +52,9 @@ pub async fn groups_show_their_lag(subject: &Subject) {
 
 /// Records can be read from anywhere, without a group.
 pub async fn records_can_be_read(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("read", 1).await;
     subject.publish(envelopes("read", "k", 0..5)).await;
     let read = asked(subject).read("read", 0, Position(1), 2).await.expect("records");
@@ -60,6 +69,9 @@ pub async fn records_can_be_read(subject: &Subject) {
 
 /// The highest sequence of a source is known by incarnation, topic and slot.
 pub async fn the_highest_sequences_are_known(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("source", 4).await;
     let slot = Slot::of(&Key::from("k"));
     let numbered = |incarnation, sequence| {
@@ -82,6 +94,9 @@ pub async fn the_highest_sequences_are_known(subject: &Subject) {
 
 /// A group can be moved back, and reads again from there under a new assignment.
 pub async fn a_group_can_be_moved_back(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("back", 1).await;
     subject.publish(envelopes("back", "k", 0..5)).await;
     let mut reader = subject.reader("g", "back").await;
@@ -99,6 +114,9 @@ pub async fn a_group_can_be_moved_back(subject: &Subject) {
 
 /// A position that is not kept, and a group that nobody knows, are refused.
 pub async fn a_group_cannot_be_moved_out_of_the_log(subject: &Subject) {
+    if !subject.has(Capability::Replay) {
+        return;
+    }
     subject.declare("out", 1).await;
     subject.publish(envelopes("out", "k", 0..2)).await;
     subject.reader("g", "out").await.work_off(1).await;

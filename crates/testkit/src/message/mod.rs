@@ -16,11 +16,13 @@
 //! - [`consume`] order, budget, settling
 //! - [`groups`] sharing, handing over, resuming
 //! - [`inspect`] what operators ask
+//! - [`exchange`] the suite of queues behind exchanges
 //!
 //! [`Broker`]: switchboard_message::Broker
 //! [`Consumer`]: switchboard_message::Consumer
 
 pub mod consume;
+pub mod exchange;
 pub mod groups;
 pub mod inspect;
 pub mod publish;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use switchboard_core::{Clock, Envelope, Key, Name, Rng, SystemClock};
 use switchboard_message::{
-    Ack, Assignment, Broker, Consumer, Delivery, Incoming, Outcome, Subscription, Topic, Topology,
+    Ack, Assignment, Broker, Capability, Consumer, Delivery, Incoming, Outcome, Subscription,
+    Topic, Topology,
 };
 
 /// How long a test waits for what must happen.
@@ -81,9 +82,22 @@ impl Subject {
         Arc::clone(&self.broker)
     }
 
-    /// Declares one topic.
+    /// Whether the broker can do this. Promises that rest on it ask, and are kept by the others.
+    pub fn has(&self, capability: Capability) -> bool {
+        self.broker.capabilities().has.contains(&capability)
+    }
+
+    /// Declares one topic, and `g` as its group: what has no history gives a group only what is
+    /// published after that.
     pub async fn declare(&self, topic: &str, partitions: u32) {
-        let topology = Topology::of([Topic::new(topic).with_partitions(partitions)]);
+        self.declare_with(topic, partitions, &["g"]).await;
+    }
+
+    /// Declares one topic with these groups.
+    pub async fn declare_with(&self, topic: &str, partitions: u32, groups: &[&str]) {
+        let topics = [Topic::new(topic).with_partitions(partitions)];
+        let with = |topology: Topology, group: &&str| topology.with_group(*group, [topic.into()]);
+        let topology = groups.iter().fold(Topology::of(topics), with);
         self.broker.declare(&topology).await.expect("a declared topic");
     }
 

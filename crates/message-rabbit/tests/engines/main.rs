@@ -1,0 +1,12 @@
+//! The broker on a running RabbitMQ: the conformance suite, and what only this engine promises.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod server;
+
+mod suite {
+    use switchboard_testkit::message::Subject;
+
+    use crate::server::Clean;
+
+    switchboard_testkit::message_suite!(async || { Subject::new(Clean::new().await) });
+}
