@@ -8,11 +8,13 @@ use clap::{Args, Parser, Subcommand};
 use switchboard_core::BoxError;
 
 use crate::commands;
-use crate::settings::{Flags, Settings};
+use crate::settings::{EngineFlags, Flags, Settings};
+use crate::upstream::Upstream;
 
 const EXAMPLES: &str = "\
 Examples:
   switchboard up                          every service, gateway and console in one process
+  switchboard serve orders --listen 127.0.0.1:9001    one service in a process of its own
   switchboard demo                        in a second terminal: customers, orders, and the sums
   switchboard sagas list --state stuck    orders that wait for you
   switchboard dead list                   keys that are parked behind a failed message
@@ -40,6 +42,8 @@ pub struct Cli {
 enum Command {
     /// Run the whole shop in this process, until Ctrl-C
     Up(Up),
+    /// Run one service, or the gateway, in a process of its own; several copies share the work
+    Serve(Serve),
     /// Let customers order, some orders made to fail, and do the sums at the end
     Demo(Demo),
     /// Orders on their way: list, show, retry, resolve, draw
@@ -86,8 +90,11 @@ enum Command {
 Examples:
   switchboard up
   switchboard up --listen 127.0.0.1:0 --ephemeral    a free port, and nothing is kept
-  switchboard up --data ./shop --fresh --yes         empty the folder first, without asking")]
+  switchboard up --data ./shop --fresh --yes         empty the folder first, without asking
+  switchboard up --broker kafka://127.0.0.1:9092 --store postgres://shop@127.0.0.1/shop")]
 pub struct Up {
+    #[command(flatten)]
+    engines: EngineFlags,
     /// Where the public port listens; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<SocketAddr>,
@@ -103,6 +110,31 @@ pub struct Up {
     /// Allow an address that other machines can reach; there is no encryption
     #[arg(long)]
     public: bool,
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  export SWITCHBOARD_BROKER=kafka://127.0.0.1:9092 SWITCHBOARD_STORE=postgres://shop@127.0.0.1/shop
+  switchboard serve orders --listen 127.0.0.1:9001
+  switchboard serve orders --listen 127.0.0.1:9002    a second copy shares the work
+  switchboard serve gateway --upstream orders=http://127.0.0.1:9001,http://127.0.0.1:9002 \\
+      --upstream users=http://127.0.0.1:9003 …        one for each service")]
+pub struct Serve {
+    /// users, orders, payments, inventory, shipping, notifications, or gateway
+    pub(crate) service: String,
+    #[command(flatten)]
+    engines: EngineFlags,
+    /// Where it listens [default: any free port of this machine; the gateway 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<SocketAddr>,
+    /// Allow an address that other machines can reach; there is no encryption
+    #[arg(long)]
+    public: bool,
+    /// For the gateway: where the copies of a service listen
+    #[arg(long, value_name = "SERVICE=URL,URL")]
+    upstream: Vec<Upstream>,
 }
 
 /// `demo`.
@@ -296,6 +328,13 @@ impl Cli {
             Some(Command::Up(up)) => {
                 flags.listen = up.listen;
                 flags.public = up.public.then_some(true);
+                flags.engines = up.engines.clone();
+            }
+            Some(Command::Serve(serve)) => {
+                flags.listen = serve.listen;
+                flags.public = serve.public.then_some(true);
+                flags.engines = serve.engines.clone();
+                flags.upstream = (!serve.upstream.is_empty()).then(|| serve.upstream.clone());
             }
             Some(
                 Command::Sagas { remote, .. }
@@ -317,6 +356,7 @@ impl Cli {
         match self.command {
             None => Err("name a command; `switchboard --help` shows them".into()),
             Some(Command::Up(up)) => commands::up::run(&settings, &up),
+            Some(Command::Serve(serve)) => commands::serve::run(&settings, &serve),
             Some(Command::Demo(demo)) => commands::demo::run(&settings, &demo),
             Some(Command::Sagas { action, .. }) => commands::sagas::run(&settings, action),
             Some(Command::Dead { action, .. }) => commands::dead::run(&settings, action),
@@ -345,6 +385,10 @@ mod tests {
             "up --listen 127.0.0.1:0 --data x",
             "up --ephemeral",
             "up --fresh --yes",
+            "up --broker kafka://127.0.0.1:9092 --store postgres://ann@127.0.0.1/shop",
+            "up --broker amqp://guest:guest@127.0.0.1/%2f --namespace ann --engine-wait 5",
+            "serve orders --broker amqp://h --store postgres://h/d --listen 127.0.0.1:0 --data x",
+            "serve gateway --upstream orders=http://a:1,http://b:1 --upstream users=http://c:1",
             "demo --url http://127.0.0.1:1 --orders 3 --customers 2",
             "sagas list --json",
             "sagas show 1",
@@ -366,8 +410,16 @@ mod tests {
             let words = std::iter::once("switchboard").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
         }
-        for line in ["up --ephemeral --fresh", "dead replay", "sagas resolve 1", "demo --orders 0"]
-        {
+        for line in [
+            "up --ephemeral --fresh",
+            "up --broker redis://h",
+            "up --store kafka://h",
+            "serve",
+            "serve gateway --upstream odrers=http://a:1",
+            "dead replay",
+            "sagas resolve 1",
+            "demo --orders 0",
+        ] {
             let words = std::iter::once("switchboard").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{line}");
         }

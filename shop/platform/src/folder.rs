@@ -7,6 +7,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Says that a folder is ours, and in which layout.
 const MARKER: &str = "switchboard-data";
@@ -23,6 +24,8 @@ const OPERATOR_TOKEN: &str = "operator-token";
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    /// Whether it is this process that can be reached at the address in it.
+    announced: AtomicBool,
     /// Held for its lock.
     _lock: File,
     /// Deletes the folder in the end.
@@ -35,7 +38,7 @@ pub struct Folder {
 pub enum FolderError {
     /// Another process runs on it.
     #[error(
-        "{path} is in use by another `switchboard up` (process {holder}): stop that one, or name \
+        "{path} is in use by another `switchboard` (process {holder}): stop that one, or name \
          another folder with --data DIR"
     )]
     InUse {
@@ -85,6 +88,22 @@ impl Folder {
     /// # Errors
     /// [`FolderError`], which says what to do.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
+        Self::prepare(path, hold)
+    }
+
+    /// Opens a folder, or makes it, beside other processes that share it: services in processes of
+    /// their own, on one machine or on a disk that several machines see. It holds their keys.
+    ///
+    /// # Errors
+    /// [`FolderError`], which says what to do: also when a whole shop runs on it.
+    pub fn share(path: &Path) -> Result<Self, FolderError> {
+        Self::prepare(path, hold_shared)
+    }
+
+    fn prepare(
+        path: &Path,
+        hold: impl Fn(&Path) -> Result<File, FolderError>,
+    ) -> Result<Self, FolderError> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -93,11 +112,18 @@ impl Folder {
         let is_ours = check(path)?;
         let lock = hold(path)?;
         if !is_ours {
+            // By another name first: somebody who looks meanwhile sees no mark, or a whole one.
             let marker = path.join(MARKER);
-            write_private(&marker, LAYOUT.as_bytes())
+            let written = tempfile::Builder::new().prefix(MARKER).tempfile_in(path);
+            written
+                .and_then(|mut file| {
+                    file.write_all(LAYOUT.as_bytes())?;
+                    Ok(file.persist(&marker)?)
+                })
                 .map_err(|source| unusable(&marker, "written", source))?;
         }
-        Ok(Self { path: path.to_owned(), _lock: lock, _temporary: None })
+        let announced = AtomicBool::new(false);
+        Ok(Self { path: path.to_owned(), announced, _lock: lock, _temporary: None })
     }
 
     /// A folder that is deleted in the end.
@@ -154,6 +180,7 @@ impl Folder {
     /// [`FolderError`] when it cannot be written.
     pub fn announce(&self, url: &str) -> Result<(), FolderError> {
         let path = self.path.join(ADDRESS);
+        self.announced.store(true, Ordering::Relaxed);
         write_private(&path, url.as_bytes()).map_err(|source| unusable(&path, "written", source))
     }
 }
@@ -161,7 +188,9 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         // Left behind, it only makes a command wait for an answer that does not come.
-        let _left_behind = fs::remove_file(self.path.join(ADDRESS));
+        if self.announced.load(Ordering::Relaxed) {
+            let _left_behind = fs::remove_file(self.path.join(ADDRESS));
+        }
     }
 }
 
@@ -192,8 +221,10 @@ fn check(path: &Path) -> Result<bool, FolderError> {
     }
     let list = |source| unusable(path, "read", source);
     for entry in fs::read_dir(path).map_err(list)? {
-        // A crash between the lock and the mark leaves the lock alone.
-        if entry.map_err(list)?.file_name() != LOCK {
+        // A crash between the lock and the mark leaves the lock alone; another process may be
+        // about to give the mark its name.
+        let name = entry.map_err(list)?.file_name();
+        if name != LOCK && !name.to_string_lossy().starts_with(MARKER) {
             return Err(FolderError::NotOurs(path.to_owned()));
         }
     }
@@ -201,26 +232,43 @@ fn check(path: &Path) -> Result<bool, FolderError> {
 }
 
 fn hold(folder: &Path) -> Result<File, FolderError> {
-    let path = folder.join(LOCK);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(|source| unusable(&path, "opened", source))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _unknown_is_fine = file.read_to_string(&mut holder);
-            let holder = if holder.is_empty() { "unknown".to_owned() } else { holder };
-            return Err(FolderError::InUse { path: folder.to_owned(), holder });
-        }
-        Err(TryLockError::Error(source)) => return Err(unusable(&path, "locked", source)),
-    }
+    let (mut file, path) = open_lock(folder)?;
+    let locked = file.try_lock();
+    locked.map_err(|error| not_held(folder, &mut file, error))?;
     let written = file
         .set_len(0)
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
     written.map_err(|source| unusable(&path, "written", source))?;
     Ok(file)
+}
+
+/// Holds the folder against a whole shop, and lets other services have it too.
+fn hold_shared(folder: &Path) -> Result<File, FolderError> {
+    let (mut file, _) = open_lock(folder)?;
+    let locked = file.try_lock_shared();
+    locked.map_err(|error| not_held(folder, &mut file, error))?;
+    Ok(file)
+}
+
+fn open_lock(folder: &Path) -> Result<(File, PathBuf), FolderError> {
+    let path = folder.join(LOCK);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(&path).map_err(|source| unusable(&path, "opened", source))?;
+    Ok((file, path))
+}
+
+fn not_held(folder: &Path, file: &mut File, error: TryLockError) -> FolderError {
+    match error {
+        TryLockError::WouldBlock => {
+            let mut holder = String::new();
+            let _unknown_is_fine = file.read_to_string(&mut holder);
+            let holder = if holder.is_empty() { "unknown".to_owned() } else { holder };
+            FolderError::InUse { path: folder.to_owned(), holder }
+        }
+        TryLockError::Error(source) => unusable(&folder.join(LOCK), "locked", source),
+    }
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {

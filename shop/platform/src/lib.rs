@@ -17,21 +17,26 @@
 //!
 //! - [`topology`] the deployment on one page
 //! - [`platform`] the whole shop, started, watched and drained together
+//! - [`serve`] one service, or the gateway, in a process of its own
+//! - [`backends`] the engines that everything runs on
 //! - [`folder`] the data folder: private, held by one process
+//! - [`upstream`] where services in processes of their own listen
 //! - [`settings`] flags, environment, file, defaults, and which of them won
 //! - [`cli`] the command line, and [`commands`] what it does
 //! - [`console`] the pages for operators
 //! - [`load`] customers that use the shop as anybody would
 
+pub mod backends;
 pub mod cli;
 pub mod commands;
 pub mod console;
 pub mod folder;
 pub mod load;
 pub mod platform;
+pub mod serve;
 pub mod settings;
 pub mod topology;
+pub mod upstream;
 
-mod engines;
 mod guard;
 mod operator;

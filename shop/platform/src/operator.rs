@@ -14,17 +14,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shop_edge::{Auth, Input, Principal, Problem};
 use switchboard_core::{Clock, Envelope, Key, Position, Rng, chain};
-use switchboard_message::{Broker, Inspect, Stored};
+use switchboard_message::{Broker, Capability, Inspect, Stored};
 use switchboard_message_log::LogBroker;
 
-use crate::console::Shop;
+use crate::backends::Carrier;
 
 /// Records that are shown at once, at most.
 const RECORDS_MAX: usize = 500;
 
 #[derive(Clone)]
 struct Operator {
-    broker: LogBroker,
+    /// `None` in a gateway that was not told of one.
+    broker: Option<Arc<dyn Broker>>,
+    /// What it is called in sentences.
+    name: &'static str,
+    embedded: Option<LogBroker>,
     auth: Arc<Auth>,
     clock: Arc<dyn Clock>,
 }
@@ -35,13 +39,37 @@ impl FromRef<Operator> for Arc<Auth> {
     }
 }
 
+impl Operator {
+    fn broker(&self) -> Result<&dyn Broker, Problem> {
+        self.broker.as_deref().ok_or_else(|| {
+            let how = "This gateway was not told of the broker: start it with --broker URL.";
+            Problem::conflict(how)
+        })
+    }
+
+    /// The broker, as far as it keeps a history.
+    fn history(&self) -> Result<&dyn Inspect, Problem> {
+        let broker = self.broker()?;
+        let keeps = broker.capabilities().has.contains(&Capability::Replay);
+        broker.inspect().filter(|_| keeps).ok_or_else(|| {
+            let (name, others) = (self.name, Capability::Replay.available_on());
+            Problem::conflict(format!(
+                "{name} keeps no history: what was published can be read on {others}. What waits or \
+                 failed is in the services' stores: see `switchboard dead list`."
+            ))
+        })
+    }
+}
+
 /// The routes of the platform itself.
-pub(crate) fn routes(broker: LogBroker, shop: &Shop) -> Router {
-    let (auth, clock) = (shop.auth.clone(), shop.clock.clone());
+pub(crate) fn routes(carrier: Option<&Carrier>, auth: Arc<Auth>, clock: Arc<dyn Clock>) -> Router {
+    let broker = carrier.map(|carrier| carrier.broker.clone());
+    let embedded = carrier.and_then(|carrier| carrier.embedded.clone());
+    let name = carrier.map_or("the broker", |carrier| carrier.url().name());
     Router::new()
         .route("/api/v1/operator/broker", post(switch))
         .route("/api/v1/operator/records", get(read).post(publish))
-        .with_state(Operator { broker, auth, clock })
+        .with_state(Operator { broker, name, embedded, auth, clock })
 }
 
 /// Which records.
@@ -64,7 +92,8 @@ async fn read(
     caller.require_operator()?;
     let limit = wanted.limit.unwrap_or(20).clamp(1, RECORDS_MAX);
     let after = Position(wanted.after);
-    let records = operator.broker.read(&wanted.topic, wanted.partition, after, limit).await;
+    let inspect = operator.history()?;
+    let records = inspect.read(&wanted.topic, wanted.partition, after, limit).await;
     let records = records.map_err(|error| Problem::conflict(chain(&*error)))?;
     let items: Vec<_> = records.iter().map(record_json).collect();
     Ok(Json(json!({ "items": items })))
@@ -105,11 +134,17 @@ async fn switch(
     let Switch { running } = serde_json::from_slice(&body).map_err(|error| {
         Problem::bad_request(format!("Send `{{\"running\": false}}`: {error}."))
     })?;
+    let Some(embedded) = &operator.embedded else {
+        return Err(Problem::conflict(format!(
+            "Only the embedded broker can be stopped and started here; {} is a program of its own.",
+            operator.name
+        )));
+    };
     tracing::warn!(running, "an operator switches the broker");
     if running {
-        operator.broker.resume();
+        embedded.resume();
     } else {
-        operator.broker.pause();
+        embedded.pause();
     }
     Ok(Json(json!({ "running": running })))
 }
@@ -132,7 +167,7 @@ async fn publish(
         .with_payload(payload);
     let id = envelope.id.to_string();
     tracing::warn!(id, topic = %envelope.topic, "an operator publishes a record");
-    match operator.broker.publish(vec![envelope]).await.pop() {
+    match operator.broker()?.publish(vec![envelope]).await.pop() {
         Some(Ok(ack)) => {
             let place = json!({ "id": id, "partition": ack.partition, "position": ack.position });
             Ok((StatusCode::CREATED, Json(place)))

@@ -1,22 +1,21 @@
-//! The whole shop in one process: engines, services, gateway and console, started, watched and drained together.
+//! The whole shop in one process: broker and stores, services, gateway and console, started, watched and drained together.
 //!
 //! Each service still has its own store, its own listener and its own groups, and reaches the others only through the broker.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use shop_edge::{Auth, AuthError, Deps, Parts, Process};
+use shop_edge::{Auth, AuthError, Deps, Parts};
 use shop_gateway::{Gateway, Route};
 use switchboard_core::{BoxError, Clock, Rng, SystemClock};
-use switchboard_message_log::LogBroker;
 use switchboard_telemetry::Metrics;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::engines::{self, Engines};
+use crate::backends::{Carrier, Engines};
 use crate::folder::{Folder, FolderError};
 use crate::load::client::{Call, Client};
 use crate::topology::{self, Service};
@@ -31,6 +30,9 @@ const CLOSING: Duration = Duration::from_millis(400);
 /// How long a start may take before it is given up: a log of many gigabytes is read by then.
 const START: Duration = Duration::from_secs(120);
 
+/// Any free port of this machine.
+pub(crate) const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// What a platform is started with.
 #[derive(Debug)]
 pub struct Options {
@@ -40,6 +42,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Whether an address beyond this machine is allowed.
     pub public: bool,
+    /// What everything runs on. Default what is built in.
+    pub engines: Engines,
 }
 
 /// A running shop. Call [`Platform::run`] to keep it, and to end it in an orderly way.
@@ -53,7 +57,7 @@ pub struct Platform {
     end: CancellationToken,
     gateway: JoinHandle<Result<(), BoxError>>,
     parts: JoinHandle<Result<(), BoxError>>,
-    broker: LogBroker,
+    carrier: Carrier,
     /// Last, so that the lock is given back when everything else is gone.
     folder: Folder,
 }
@@ -95,6 +99,40 @@ pub enum StartError {
     /// The broker.
     #[error("the embedded broker cannot be opened")]
     Broker(#[source] BoxError),
+    /// The program was built without this engine.
+    #[error("built without `{0}`: run with `--features {0}`, or `--features engines` for all")]
+    NotBuilt(&'static str),
+    /// An engine did not answer in time.
+    #[error(
+        "nobody answers at {engine} within {} s: start it, name another with {flag}, or wait \
+         longer with --engine-wait SECONDS",
+        patience.as_secs()
+    )]
+    Away {
+        /// Its address, without a password.
+        engine: String,
+        /// Where another one is named.
+        flag: &'static str,
+        /// How long it was waited for.
+        patience: Duration,
+        /// What happened last.
+        #[source]
+        source: BoxError,
+    },
+    /// An engine says no, or cannot do what the shop relies on.
+    #[error("{engine} cannot be used: correct what it says, or name another with {flag}")]
+    Engine {
+        /// Its address, without a password.
+        engine: String,
+        /// Where another one is named.
+        flag: &'static str,
+        /// What it says.
+        #[source]
+        source: BoxError,
+    },
+    /// What was asked for cannot run as a process of its own.
+    #[error("{0}")]
+    NotAlone(String),
     /// The keys.
     #[error("the keys in the data folder cannot be used")]
     Auth(#[from] AuthError),
@@ -117,7 +155,14 @@ pub enum StartError {
 impl Options {
     /// On this folder, on any free port of this machine.
     pub fn new(folder: Folder) -> Self {
-        Self { folder, listen: SocketAddr::from(([127, 0, 0, 1], 0)), public: false }
+        Self { folder, listen: ANY, public: false, engines: Engines::default() }
+    }
+
+    /// The same on other engines.
+    #[must_use]
+    pub fn with_engines(mut self, engines: Engines) -> Self {
+        self.engines = engines;
+        self
     }
 
     /// The same on another address.
@@ -138,43 +183,41 @@ impl Options {
 // === impl Platform ===
 
 impl Platform {
-    /// Opens the engines and starts all services. Returns when the port is open, which is before
+    /// Opens broker and stores, and starts all services. Returns when the port is open, which is before
     /// orders can be taken: see [`Platform::ready`].
     ///
     /// # Errors
     /// [`StartError`], whose text says what to do. Nothing runs then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let Options { folder, listen, public } = options;
-        if !listen.ip().is_loopback() && !public {
-            return Err(StartError::NotLoopback(listen));
-        }
+        let Options { folder, listen, public, engines } = options;
         // First of all the port: a second start must not open what the first one uses.
-        let door = bind(listen).await?;
-        let address =
-            door.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
+        let (door, address) = bind(listen, public).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut rng = Rng::from_entropy();
+        let name = process_name("shop", &mut rng);
         let metrics = metrics();
         let services = topology::services();
-        let engines = engines::open(folder.path(), &services, &clock, &mut rng).await?;
+        let whole = topology::whole()?;
+        let (carrier, stores) = tokio::try_join!(
+            engines.broker(folder.path(), &whole, &clock),
+            engines.stores(folder.path(), &services, &clock, &mut rng),
+        )?;
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
         let (doors, end) = (CancellationToken::new(), CancellationToken::new());
 
         let mut routes = Vec::new();
         let mut parts = Parts::new();
         let mut watched = Vec::new();
-        for (service, store) in services.iter().zip(&engines.stores) {
+        for (service, store) in services.iter().zip(&stores) {
             let deps = Deps {
                 store: store.clone(),
-                broker: Arc::new(engines.broker.clone()),
+                broker: carrier.broker.clone(),
                 clock: clock.clone(),
                 rng: rng.fork(),
                 auth: auth.clone(),
-                process: Process::default(),
+                process: engines.process(&name, &carrier, store),
             };
-            let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-            let at =
-                listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+            let (listener, at) = bind(ANY, false).await?;
             routes.extend(service.paths.iter().map(|path| Route::new(path, service.name, at)));
             watched.push(watch(service, &deps));
             parts = parts.with(service.name, (service.run)(listener, deps, end.clone()));
@@ -182,19 +225,18 @@ impl Platform {
         let client = Client::new(format!("http://{}", local(address)));
         let shop = console::Shop {
             services: watched,
-            broker: Arc::new(engines.broker.clone()),
+            broker: carrier.broker.clone(),
             auth: auth.clone(),
             clock,
             client,
             end: doors.clone(),
         };
-        let gateway = gateway(routes, metrics, &engines, &shop);
+        let gateway = gateway(routes, metrics, &carrier, &shop);
         let router = guard::metrics(gateway.router(), auth.clone(), address.ip().is_loopback());
         let gateway = tokio::spawn(shop_edge::serve::serve_bare(door, router, doors.clone()));
         let parts = tokio::spawn(parts.run(end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
-        let broker = engines.broker;
-        Ok(Self { address, auth, doors, end, gateway, parts, broker, folder })
+        Ok(Self { address, auth, doors, end, gateway, parts, carrier, folder })
     }
 
     /// Where the public port is, for callers on this machine: `http://127.0.0.1:8080`.
@@ -273,7 +315,8 @@ impl Platform {
                 Err(_) => Err(StartError::Cut),
             },
         };
-        let _recovered_at_the_next_start = tokio::time::timeout(CLOSING, self.broker.close()).await;
+        let _recovered_at_the_next_start =
+            tokio::time::timeout(CLOSING, self.carrier.close()).await;
         ended
     }
 }
@@ -281,19 +324,20 @@ impl Platform {
 fn gateway(
     routes: Vec<Route>,
     metrics: Option<Metrics>,
-    engines: &Engines,
+    carrier: &Carrier,
     shop: &console::Shop,
 ) -> Gateway {
+    let (auth, clock) = (shop.auth.clone(), shop.clock.clone());
     let gateway = Gateway::new(routes)
         .with_routes(console::routes(shop.clone()))
-        .with_routes(operator::routes(engines.broker.clone(), shop));
+        .with_routes(operator::routes(Some(carrier), auth, clock));
     match metrics {
         Some(metrics) => gateway.with_metrics(move || metrics.render()),
         None => gateway,
     }
 }
 
-fn watch(service: &Service, deps: &Deps) -> console::Watched {
+pub(crate) fn watch(service: &Service, deps: &Deps) -> console::Watched {
     console::Watched {
         name: service.name,
         about: service.about,
@@ -305,12 +349,27 @@ fn watch(service: &Service, deps: &Deps) -> console::Watched {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+/// Listens, on an address of this machine alone unless others are allowed, and says where.
+pub(crate) async fn bind(
+    address: SocketAddr,
+    public: bool,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    if !address.ip().is_loopback() && !public {
+        return Err(StartError::NotLoopback(address));
+    }
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let at = listener.local_addr().map_err(failed)?;
+    Ok((listener, at))
+}
+
+/// What a process is called among those that share its stores: no other has or had the name.
+pub(crate) fn process_name(part: &str, rng: &mut Rng) -> String {
+    format!("{part}-{}-{:08x}", std::process::id(), rng.u64() >> 32)
 }
 
 /// How this machine reaches an address that may mean "all of mine".
-fn local(address: SocketAddr) -> SocketAddr {
+pub(crate) fn local(address: SocketAddr) -> SocketAddr {
     if !address.ip().is_unspecified() {
         return address;
     }
@@ -322,7 +381,7 @@ fn local(address: SocketAddr) -> SocketAddr {
 
 /// The metrics of this process, which several platforms of one test share; `None` when somebody
 /// else installed a recorder first.
-fn metrics() -> Option<Metrics> {
+pub(crate) fn metrics() -> Option<Metrics> {
     static METRICS: OnceLock<Option<Metrics>> = OnceLock::new();
     METRICS.get_or_init(|| switchboard_telemetry::metrics().ok()).clone()
 }
@@ -334,7 +393,7 @@ impl StartError {
         Self::Failed(error.into())
     }
 
-    fn of(ended: Result<Result<(), BoxError>, tokio::task::JoinError>) -> Self {
+    pub(crate) fn of(ended: Result<Result<(), BoxError>, tokio::task::JoinError>) -> Self {
         match ended {
             Ok(Ok(())) => Self::Failed("it ended without being asked to".into()),
             Ok(Err(source)) => Self::Failed(source),

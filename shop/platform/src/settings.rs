@@ -5,8 +5,12 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
+
+use crate::backends::{BROKERS, BrokerUrl, Engines, Namespace, PATIENCE, STORES, StoreUrl, masked};
+use crate::upstream::{self, Upstream};
 
 /// The file that is read when no other is named, in the working folder.
 pub const FILE: &str = "switchboard.toml";
@@ -27,6 +31,17 @@ pub struct Settings {
     pub url: Setting<Option<String>>,
     /// The file with the operator's token. Default `operator-token` in the data folder.
     pub token_file: Setting<PathBuf>,
+    /// The broker. Default `embedded`.
+    pub broker: Setting<BrokerUrl>,
+    /// The stores. Default `sqlite`.
+    pub store: Setting<StoreUrl>,
+    /// What stands in front of topics, groups and schemas, for several shops on one engine.
+    /// Default nothing.
+    pub namespace: Setting<Namespace>,
+    /// How long an engine that does not answer is waited for at the start, in seconds. Default 60.
+    pub engine_wait: Setting<u64>,
+    /// Where the services listen, for a gateway in a process of its own. Default nowhere.
+    pub upstream: Setting<Vec<Upstream>>,
 }
 
 /// A value and who set it.
@@ -86,6 +101,30 @@ pub struct Flags {
     /// Set by commands that call a running platform as the operator.
     #[arg(skip)]
     pub token_file: Option<PathBuf>,
+    /// Set by commands that run services.
+    #[arg(skip)]
+    pub engines: EngineFlags,
+    /// Set by `serve`.
+    #[arg(skip)]
+    pub upstream: Option<Vec<Upstream>>,
+}
+
+/// What the command line says about engines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct EngineFlags {
+    /// The broker: embedded, kafka://HOST:PORT or amqp://USER:PASSWORD@HOST:PORT/VHOST
+    /// [default: embedded]
+    #[arg(long, value_name = "URL")]
+    pub broker: Option<BrokerUrl>,
+    /// The stores: sqlite or postgres://USER:PASSWORD@HOST:PORT/DATABASE [default: sqlite]
+    #[arg(long, value_name = "URL")]
+    pub store: Option<StoreUrl>,
+    /// Stands in front of topics, groups and schemas, for several shops on one engine
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub namespace: Option<Namespace>,
+    /// How long an engine that does not answer is waited for at the start [default: 60]
+    #[arg(long, value_name = "SECONDS", hide_short_help = true)]
+    pub engine_wait: Option<u64>,
 }
 
 /// A setting that cannot be used.
@@ -137,7 +176,19 @@ pub enum Invalid {
     NoHome,
 }
 
-const NAMES: [&str; 6] = ["listen", "data", "public", "traces", "url", "token_file"];
+const NAMES: [&str; 11] = [
+    "listen",
+    "data",
+    "public",
+    "traces",
+    "url",
+    "token_file",
+    "broker",
+    "store",
+    "namespace",
+    "engine_wait",
+    "upstream",
+];
 
 /// What a setting can be looked up in.
 struct Sources<'a> {
@@ -183,7 +234,20 @@ impl Settings {
             value: data.value.join("operator-token"),
             from: Origin::Default,
         });
+        let EngineFlags { broker, store, namespace, engine_wait } = flags.engines.clone();
+        let broker = sources.find("broker", broker, BROKERS, |it| it.parse().ok())?;
+        let store = sources.find("store", store, STORES, |it| it.parse().ok())?;
+        let wanted = "up to 30 of a-z, 0-9 and _, a letter first";
+        let namespace = sources.find("namespace", namespace, wanted, |it| it.parse().ok())?;
+        let wait = sources.find("engine_wait", engine_wait, "seconds", |it| it.parse().ok())?;
+        let upstream = flags.upstream.clone();
+        let upstream = sources.find("upstream", upstream, upstream::EXPECTED, upstream::parse)?;
         Ok(Self {
+            broker: Setting::or(broker, BrokerUrl::default()),
+            store: Setting::or(store, StoreUrl::default()),
+            namespace: Setting::or(namespace, Namespace::default()),
+            engine_wait: Setting::or(wait, PATIENCE.as_secs()),
+            upstream: Setting::or(upstream, Vec::new()),
             listen: listen.unwrap_or_else(|| Setting {
                 value: SocketAddr::from(([127, 0, 0, 1], 8080)),
                 from: Origin::Default,
@@ -209,7 +273,22 @@ impl Settings {
             row("traces", self.traces.value.as_str().to_owned(), &self.traces.from),
             row("url", url, &self.url.from),
             row("token_file", self.token_file.value.display().to_string(), &self.token_file.from),
+            row("broker", self.broker.value.to_string(), &self.broker.from),
+            row("store", self.store.value.to_string(), &self.store.from),
+            row("namespace", self.namespace.value.to_string(), &self.namespace.from),
+            row("engine_wait", format!("{} s", self.engine_wait.value), &self.engine_wait.from),
+            row("upstream", upstream::show(&self.upstream.value), &self.upstream.from),
         ]
+    }
+
+    /// The engines that these settings name.
+    pub fn engines(&self) -> Engines {
+        Engines {
+            broker: self.broker.value.clone(),
+            store: self.store.value.clone(),
+            namespace: self.namespace.value.clone(),
+            patience: Duration::from_secs(self.engine_wait.value),
+        }
     }
 }
 
@@ -247,6 +326,15 @@ fn parse_url(text: &str) -> Option<String> {
     (uri.scheme_str() == Some("http") && uri.authority().is_some()).then(|| text.to_owned())
 }
 
+/// A value of the file as a variable would say it: a list is its texts, one after another.
+fn text_of(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(all) => all.iter().map(text_of).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
 // === impl Sources ===
 
 impl Sources<'_> {
@@ -266,14 +354,14 @@ impl Sources<'_> {
         } else if let Some((file, value)) =
             self.file.as_ref().and_then(|(file, table)| Some((file, table.get(name)?)))
         {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = text_of(value);
             (text, Origin::File(file.clone()))
         } else {
             return Ok(None);
         };
         match parse(&text) {
             Some(value) => Ok(Some(Setting { value, from })),
-            None => Err(Invalid::Value { name, origin: from, text, expected }),
+            None => Err(Invalid::Value { name, origin: from, text: masked(&text), expected }),
         }
     }
 }
@@ -281,6 +369,11 @@ impl Sources<'_> {
 // === impl Setting ===
 
 impl<T> Setting<T> {
+    /// What was found, or the default.
+    fn or(found: Option<Self>, default: T) -> Self {
+        found.unwrap_or(Self { value: default, from: Origin::Default })
+    }
+
     fn some(self) -> Setting<Option<T>> {
         Setting { value: Some(self.value), from: self.from }
     }

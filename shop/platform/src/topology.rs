@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use shop_contracts::{inventory, orders, payments, shipping, users};
-use shop_edge::Deps;
-use switchboard_core::BoxError;
+use shop_edge::{Auth, AuthError, Deps, Process};
+use switchboard_core::{BoxError, Clock, Name, Rng, SystemClock};
 use switchboard_handler::{Description, Group};
-use switchboard_message::Topic;
-use switchboard_store::Table;
+use switchboard_message::{Capability, MemoryBroker, Topic, Topology};
+use switchboard_store::{MemoryStore, Table};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -121,6 +122,70 @@ pub fn services() -> [Service; 6] {
     ]
 }
 
+/// The names of all services, as they can be typed.
+pub fn names() -> Vec<&'static str> {
+    services().iter().map(|service| service.name).collect()
+}
+
+/// Everything that the broker must have for the shop as a whole: topics, groups, and what services
+/// rely on. Every process declares all of it, so that none has to be first.
+///
+/// Groups are those that the services themselves would run. They are described on twins in memory,
+/// so that no engine need be open for it.
+///
+/// # Errors
+/// [`AuthError`] when the system gives no randomness.
+pub fn whole() -> Result<Topology, AuthError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let auth = Arc::new(Auth::ephemeral(clock.clone())?);
+    let services = services();
+    let mut topology = Topology::of(services.iter().flat_map(|service| (service.topics)()));
+    topology.requires = vec![Capability::KeyOrder, Capability::Groups];
+    for service in &services {
+        let rng = Rng::from_seed(0);
+        let store = MemoryStore::new(service.name, service.tables, clock.clone(), rng.clone());
+        let deps = Deps {
+            store: Arc::new(store),
+            broker: Arc::new(MemoryBroker::new(clock.clone())),
+            clock: clock.clone(),
+            rng,
+            auth: auth.clone(),
+            process: Process::default(),
+        };
+        for group in (service.groups)(&deps) {
+            let mut topics: Vec<Name> = Vec::new();
+            for (topic, _) in group.consumes {
+                if !topics.contains(&topic) {
+                    topics.push(topic);
+                }
+            }
+            topology = topology.with_group(group.group, topics);
+        }
+    }
+    Ok(topology)
+}
+
 fn describe(groups: Vec<Group>) -> Vec<Description> {
     groups.iter().map(Group::describe).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_is_declared_with_topics_that_are_declared() {
+        let topology = whole().unwrap();
+        let groups: Vec<_> = topology.groups.iter().map(|it| it.group.to_string()).collect();
+        assert_eq!(groups.len(), 10, "{groups:?}");
+        for group in &topology.groups {
+            assert!(!group.topics.is_empty(), "{group:?}");
+            for topic in &group.topics {
+                assert!(topology.topics.iter().any(|known| known.name == *topic), "{group:?}");
+            }
+        }
+        for topic in services().iter().flat_map(|service| service.publishes) {
+            assert!(topology.topics.iter().any(|known| known.name == **topic), "{topic}");
+        }
+    }
 }

@@ -4,7 +4,6 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,8 +15,6 @@ use ring::{digest, hmac};
 const SIGNING_KEY: &str = "signing-key";
 /// What operators present.
 const OPERATOR_TOKEN: &str = "operator-token";
-/// Gives each unfinished file of this process a name of its own.
-static NEXT: AtomicU32 = AtomicU32::new(0);
 
 pub(super) struct Keys {
     /// The private key as PKCS#8.
@@ -113,13 +110,8 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, AuthError> {
 /// synced, so that a key which has signed is kept.
 fn write(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, AuthError> {
     let fail = |source| AuthError::File { path: path.to_owned(), source };
-    let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let temporary = path.with_extension(format!("new-{process}-{number}"));
-    // What a crash left there may be readable by others.
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
-        _ => {}
-    }
+    // By a name that nobody else draws: processes in two containers may have the same number.
+    let temporary = path.with_extension(format!("new-{}", new_token()?));
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(&temporary).map_err(fail)?;

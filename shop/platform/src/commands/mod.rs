@@ -1,6 +1,7 @@
 //! What each command does. They talk to a running platform over its public port, as the operator, and say what to do when they cannot.
 //!
 //! - [`up`] the whole shop
+//! - [`serve`] one service, or the gateway, in a process of its own
 //! - [`demo`] customers, orders, and the sums
 //! - [`sagas`], [`dead`] what operators do
 //! - [`log`] the log's files, and its records
@@ -18,6 +19,7 @@ pub mod log;
 pub mod proofs;
 pub mod remote;
 pub mod sagas;
+pub mod serve;
 pub mod show;
 pub mod up;
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use switchboard_core::BoxError;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::show::line;
@@ -25,15 +25,11 @@ const BLOCKING: usize = 2;
 /// What keeps it from starting or going on, with what to do about it.
 pub fn run(settings: &Settings, up: &Up) -> Result<ExitCode, BoxError> {
     let folder = folder(settings, up)?;
-    let options =
-        Options::new(folder).with_listen(settings.listen.value).with_public(settings.public.value);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(threads)
-        .max_blocking_threads((threads * BLOCKING).max(4))
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    let options = Options::new(folder)
+        .with_listen(settings.listen.value)
+        .with_public(settings.public.value)
+        .with_engines(settings.engines());
+    runtime()?.block_on(async {
         let asked = asked_to_end()?;
         tokio::pin!(asked);
         let mut platform = tokio::select! {
@@ -55,6 +51,16 @@ pub fn run(settings: &Settings, up: &Up) -> Result<ExitCode, BoxError> {
         Ok::<_, BoxError>(())
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A runtime for everything that takes calls.
+pub(super) fn runtime() -> Result<Runtime, BoxError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+    Ok(Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads((threads * BLOCKING).max(4))
+        .enable_all()
+        .build()?)
 }
 
 fn folder(settings: &Settings, up: &Up) -> Result<Folder, BoxError> {
@@ -96,7 +102,7 @@ fn announce(platform: &Platform) {
 }
 
 /// Ends with the first Ctrl-C or SIGTERM; the second one ends the process at once.
-fn asked_to_end() -> Result<impl Future<Output = ()>, BoxError> {
+pub(super) fn asked_to_end() -> Result<impl Future<Output = ()>, BoxError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {

@@ -68,3 +68,33 @@ fn a_file_in_the_way_is_an_error_that_says_what_to_do() {
     let error = Folder::open(&path).unwrap_err();
     assert!(error.to_string().contains("--data DIR"), "{error}");
 }
+
+#[test]
+fn services_share_a_folder_that_a_whole_shop_has_to_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop");
+    let (one, two) = (Folder::share(&path).unwrap(), Folder::share(&path).unwrap());
+    let error = Folder::open(&path).unwrap_err();
+    assert!(matches!(error, FolderError::InUse { .. }), "{error}");
+    one.announce("http://127.0.0.1:1").unwrap();
+    drop(two);
+    assert_eq!(address(&path).as_deref(), Some("http://127.0.0.1:1"), "only who came leaves");
+    drop(one);
+    assert_eq!(address(&path), None);
+    let alone = Folder::open(&path).unwrap();
+    assert!(matches!(Folder::share(&path), Err(FolderError::InUse { .. })));
+    drop(alone);
+}
+
+#[test]
+fn services_that_make_a_folder_at_the_same_moment_share_it() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| drop(Folder::share(&path).unwrap()));
+            }
+        });
+    }
+}

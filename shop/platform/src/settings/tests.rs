@@ -63,3 +63,29 @@ fn what_cannot_be_used_is_named_with_who_set_it() {
     check("", &[home, ("SWITCHBOARD_URL", "ftp://x")], "environment SWITCHBOARD_URL: `ftp://x`");
     check("listen", &[home], "is not TOML");
 }
+
+#[test]
+fn engines_are_named_like_anything_else_and_passwords_are_not_shown() {
+    let (_folder, flags) = file(
+        "broker = 'amqp://ann:hush@h/%2f'\nengine_wait = 5\n\
+         upstream = ['orders=http://a:1,http://b:1', 'users=http://c:1']\n",
+    );
+    let home = ("HOME", "/h");
+    let store = ("SWITCHBOARD_STORE", "postgres://ann:hush@h/shop");
+    let settings = resolve(&flags, &[home, store, ("SWITCHBOARD_NAMESPACE", "ann")]).unwrap();
+    let engines = settings.engines();
+    assert_eq!(engines.broker, BrokerUrl::Rabbit("amqp://ann:hush@h/%2f".to_owned()));
+    assert_eq!(engines.store, StoreUrl::Postgres("postgres://ann:hush@h/shop".to_owned()));
+    assert_eq!((engines.namespace.as_str(), engines.patience.as_secs()), ("ann", 5));
+    assert_eq!(settings.upstream.value[0].addresses.len(), 2);
+    assert_eq!(settings.upstream.value[1].service, "users");
+    let rows = settings.rows().concat().join(" ");
+    assert!(rows.contains("ann:***@h") && !rows.contains("hush"), "{rows}");
+    assert!(!format!("{settings:?}").contains("hush"));
+
+    let wrong = [home, ("SWITCHBOARD_STORE", "mysql://ann:hush@h/shop")];
+    let error = resolve(&Flags::default(), &wrong).unwrap_err().to_string();
+    assert!(error.contains("postgres://") && !error.contains("hush"), "{error}");
+    let engines = resolve(&Flags::default(), &[home]).unwrap().engines();
+    assert_eq!(engines, Engines::default());
+}

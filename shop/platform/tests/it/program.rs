@@ -28,16 +28,16 @@ fn said(output: &Output) -> String {
     )
 }
 
-/// A running `up`, killed when the test fails.
+/// A running `up` or `serve`, killed when the test fails.
 struct Up(Child, Vec<String>);
 
 impl Up {
     fn start(data: &Path) -> Self {
-        let data = data.to_str().unwrap();
-        let mut child = program(&["up", "--listen", "127.0.0.1:0", "--data", data])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(&["up", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()])
+    }
+
+    fn run(arguments: &[&str]) -> Self {
+        let mut child = program(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut printed = Vec::new();
         for line in &mut lines {
@@ -169,8 +169,80 @@ fn print_config_shows_who_won() {
 }
 
 #[test]
+fn a_service_alone_wants_engines_that_processes_can_share() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("shop");
+    let data = data.to_str().unwrap();
+    for (arguments, expected) in [
+        (&["serve", "orders"][..], "--broker kafka://"),
+        (&["serve", "orders", "--broker", "amqp://h"], "--store postgres://"),
+        (&["serve", "orders", "--store", "postgres://h/d"], "the embedded broker lives inside"),
+        (&["serve", "odrers"], "there are: users, orders"),
+        (&["serve", "gateway"], "--upstream users=http"),
+        (&["serve", "orders", "--broker", "redis://h"], "amqp://"),
+    ] {
+        let output = run(&[arguments, &["--data", data]].concat());
+        let said = said(&output);
+        assert!(!output.status.success() && said.contains(expected), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn an_engine_that_is_not_built_in_is_named_or_waited_for_and_given_up() {
+    for (broker, feature, is_built) in [
+        ("kafka://127.0.0.1:9", "kafka", cfg!(feature = "kafka")),
+        ("amqp://guest:hush@127.0.0.1:9/%2f", "rabbit", cfg!(feature = "rabbit")),
+    ] {
+        let up = ["up", "--ephemeral", "--listen", "127.0.0.1:0", "--engine-wait", "1"];
+        let output = run(&[&up[..], &["--broker", broker]].concat());
+        let said = said(&output);
+        let expected = match is_built {
+            true => "start it, name another with --broker".to_owned(),
+            false => format!("built without `{feature}`: run with `--features {feature}`"),
+        };
+        assert!(!output.status.success() && said.contains(&expected), "{broker}: {said}");
+        assert!(!said.contains("hush"), "{said}");
+    }
+}
+
+#[test]
+fn a_gateway_alone_passes_calls_on_and_says_what_it_cannot_show() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = Up::start(&folder.path().join("shop"));
+    let mut gateway = vec!["serve".to_owned(), "gateway".to_owned()];
+    for service in ["users", "orders", "payments", "inventory", "shipping", "notifications"] {
+        // A shop's door is as good as a service's.
+        gateway.extend(["--upstream".to_owned(), format!("{service}={}", shop.url())]);
+    }
+    let data = folder.path().join("gateway");
+    gateway
+        .extend(["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()].map(str::to_owned));
+    let mut gateway = Up::run(&gateway.iter().map(String::as_str).collect::<Vec<_>>());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = shop_platform::load::Client::new(gateway.url());
+    let token = std::fs::read_to_string(data.join("operator-token")).unwrap();
+    runtime.block_on(async {
+        let products = client.get("/api/v1/products", None).await.unwrap();
+        assert!(!products["items"].as_array().unwrap().is_empty());
+        for (path, expected) in
+            [("/console", "--broker"), ("/api/v1/operator/records?topic=x", "--broker")]
+        {
+            let call = shop_platform::load::client::Call {
+                token: Some(token.trim()),
+                ..Default::default()
+            };
+            let answer = client.call(http::Method::GET, path, &call).await.unwrap();
+            assert_eq!(answer.status, 409, "{}", answer.body);
+            assert!(answer.body["detail"].as_str().unwrap().contains(expected), "{}", answer.body);
+        }
+    });
+    assert_eq!(gateway.signal("-TERM"), 0);
+}
+
+#[test]
 fn help_has_examples() {
-    for arguments in [&["--help"][..], &["up", "--help"], &["demo", "--help"]] {
+    for arguments in [&["--help"][..], &["up", "--help"], &["serve", "--help"], &["demo", "--help"]]
+    {
         let help = run(arguments);
         assert!(help.status.success() && said(&help).contains("Examples:"), "{}", said(&help));
     }

@@ -1,0 +1,22 @@
+//! The embedded broker: a log in the data folder.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use switchboard_core::Clock;
+use switchboard_message_log::{LogBroker, Options};
+
+use super::{BrokerUrl, Carrier};
+use crate::platform::StartError;
+
+pub(super) async fn open(folder: &Path, clock: &Arc<dyn Clock>) -> Result<Carrier, StartError> {
+    let options = Options::new(folder.join("log"), clock.clone());
+    let broker = tokio::task::spawn_blocking(move || LogBroker::open(options))
+        .await
+        .map_err(StartError::crashed)?
+        .map_err(|source| StartError::Broker(source.into()))?;
+    let closed = broker.clone();
+    let close = || async move { closed.close().await };
+    let carrier = Carrier::new(BrokerUrl::Embedded, Arc::new(broker.clone()), close);
+    Ok(Carrier { embedded: Some(broker), ..carrier })
+}

@@ -1,0 +1,29 @@
+//! RabbitMQ as the broker.
+
+use super::{Carrier, Engines};
+use crate::platform::StartError;
+
+#[cfg(feature = "rabbit")]
+pub(super) async fn open(engines: &Engines, url: &str) -> Result<Carrier, StartError> {
+    use std::sync::Arc;
+
+    use switchboard_message_rabbit::{Options, RabbitBroker};
+
+    let options = Options::from_url(url).map_err(|error| StartError::Engine {
+        engine: engines.broker.to_string(),
+        flag: "--broker",
+        source: error.into(),
+    })?;
+    let broker = super::waiting::connect(&engines.broker, "--broker", engines.patience, || {
+        RabbitBroker::connect(options.clone())
+    })
+    .await?;
+    let broker = Arc::new(broker);
+    let closed = broker.clone();
+    Ok(Carrier::new(engines.broker.clone(), broker, || async move { closed.close().await }))
+}
+
+#[cfg(not(feature = "rabbit"))]
+pub(super) async fn open(_engines: &Engines, _url: &str) -> Result<Carrier, StartError> {
+    Err(StartError::NotBuilt("rabbit"))
+}
