@@ -41,7 +41,9 @@
 //! - [`Queues`], [`Worker`] the contract
 //! - `layout` exchanges, queues and bindings as plain data, and what fits beside what exists
 //! - `matching` which binding takes which message
+//! - [`embedded`] what embedded brokers share
 
+pub mod embedded;
 mod layout;
 mod matching;
 

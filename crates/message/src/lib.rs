@@ -8,6 +8,7 @@
 //! - [`broker`] the contract
 //! - [`topology`] topics, partitions, retention, capabilities
 //! - [`delivery`] what a consumer receives and how it settles it
+//! - [`cloudevents`] an envelope as attributes that any client can read
 //! - [`exchange`] queues behind exchanges, for competing workers
 //! - [`error`] what can go wrong, and whether to try again
 //! - [`progress`] which positions are done, when they finish out of order
@@ -17,6 +18,7 @@
 //! - [`metrics`] what is counted
 
 pub mod broker;
+pub mod cloudevents;
 pub mod delivery;
 pub mod error;
 pub mod exchange;
@@ -33,4 +35,4 @@ pub use error::{ConsumeError, PublishError, SubscribeError, TopologyError};
 pub use inspect::{GroupLag, Inspect, PartitionInfo, Published, Stored, TopicInfo};
 pub use memory::{Faults, MemoryBroker};
 pub use progress::Contiguous;
-pub use topology::{Capabilities, Capability, Order, Retention, Topic, Topology};
+pub use topology::{Capabilities, Capability, GroupOf, Order, Retention, Topic, Topology};

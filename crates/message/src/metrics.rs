@@ -6,10 +6,16 @@ pub const STALE_RECEIPTS: &str = "switchboard.message.stale_receipts";
 pub const REJECTED: &str = "switchboard.message.rejected";
 /// Assignments and revocations of partitions. Label: `group`.
 pub const REBALANCES: &str = "switchboard.message.rebalances";
+/// Jobs that were settled twice, or after their worker had lost them. Label: `queue`.
+pub const STALE_TAGS: &str = "switchboard.message.stale_tags";
+/// Messages that left a queue without being done. Labels: `queue`, `reason`.
+pub const DEAD_LETTERED: &str = "switchboard.message.dead_lettered";
 
 /// Tells the recorder what the numbers mean; call it once after a recorder is installed.
 pub fn describe() {
     metrics::describe_counter!(STALE_RECEIPTS, "receipts settled too late or twice");
     metrics::describe_counter!(REJECTED, "deliveries given up by their consumer");
+    metrics::describe_counter!(STALE_TAGS, "jobs settled too late or twice");
+    metrics::describe_counter!(DEAD_LETTERED, "messages that left a queue without being done");
     metrics::describe_counter!(REBALANCES, "changes of a group's members or topics");
 }

@@ -33,12 +33,14 @@ impl Faults {
     pub fn pause(&self) {
         self.plan(|plan| plan.paused = true);
         self.0.groups.pause();
+        self.0.queues.pause();
     }
 
     /// Lets the broker go on.
     pub fn resume(&self) {
         self.plan(|plan| plan.paused = false);
         self.0.groups.resume();
+        self.0.queues.resume();
     }
 
     /// The next `count` records are not stored, and their publisher is told `Unavailable`.

@@ -33,6 +33,7 @@
 //! ```
 
 mod faults;
+mod queues;
 mod topics;
 
 use std::sync::Arc;
@@ -42,8 +43,11 @@ use bytes::Bytes;
 use switchboard_core::{BoxError, Clock, Envelope, Key, Position};
 
 pub use faults::Faults;
+use queues::Shelf;
 use topics::Topics;
 
+use crate::exchange::embedded::Hub;
+use crate::exchange::{Layout, Queues, Sent};
 use crate::group::Groups;
 use crate::{
     Ack, Broker, Capabilities, Capability, Consumer, Durability, GroupLag, Inspect, Order,
@@ -59,6 +63,7 @@ pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 pub struct MemoryBroker {
     topics: Arc<Topics>,
     groups: Arc<Groups>,
+    queues: Arc<Hub>,
 }
 
 // === impl MemoryBroker ===
@@ -72,8 +77,10 @@ impl MemoryBroker {
     /// An empty broker with another limit on the size of an encoded envelope, in bytes.
     pub fn with_max_message_bytes(clock: Arc<dyn Clock>, limit: usize) -> Self {
         let topics = Arc::new(Topics::new(Arc::clone(&clock), limit));
-        let groups = Arc::new(Groups::new(Arc::clone(&topics) as _, clock));
-        Self { topics, groups }
+        let groups = Arc::new(Groups::new(Arc::clone(&topics) as _, Arc::clone(&clock)));
+        let shelf = Arc::new(Shelf::new(Arc::clone(&clock), limit));
+        let queues = Hub::new(shelf, clock, Layout::default(), Vec::new());
+        Self { topics, groups, queues }
     }
 
     /// What can be made to go wrong.
@@ -96,8 +103,23 @@ impl MemoryBroker {
         Ok(self.ack(partition, position))
     }
 
-    /// Ends every consumer in an orderly way; whoever subscribes later is ended too.
+    /// Puts bytes as they are into a queue, as a message of this key: for tests of what cannot be
+    /// decoded.
+    ///
+    /// # Errors
+    /// [`PublishError::UnknownExchange`] when there is no such queue.
+    pub async fn send_raw(
+        &self,
+        queue: &str,
+        key: Option<Key>,
+        bytes: impl Into<Bytes> + Send,
+    ) -> Result<Sent, PublishError> {
+        self.queues.send_raw(queue, key, bytes.into()).await
+    }
+
+    /// Ends every consumer and worker in an orderly way; whoever comes later is ended too.
     pub fn close(&self) {
+        self.queues.close();
         self.groups.close();
     }
 
@@ -122,7 +144,12 @@ impl Broker for MemoryBroker {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             backend: "the broker in memory",
-            has: vec![Capability::Replay, Capability::KeyOrder, Capability::Groups],
+            has: vec![
+                Capability::Replay,
+                Capability::KeyOrder,
+                Capability::Groups,
+                Capability::Exchanges,
+            ],
             order: Order::Key,
             max_message_bytes: self.topics.limit(),
         }
@@ -145,6 +172,10 @@ impl Broker for MemoryBroker {
     }
 
     fn inspect(&self) -> Option<&dyn Inspect> {
+        Some(self)
+    }
+
+    fn queues(&self) -> Option<&dyn Queues> {
         Some(self)
     }
 }

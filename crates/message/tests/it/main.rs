@@ -18,3 +18,11 @@ mod suite {
         Subject::new(MemoryBroker::new(Arc::new(SystemClock)))
     });
 }
+
+mod queues {
+    use super::*;
+
+    switchboard_testkit::queue_suite!(async || {
+        Subject::new(MemoryBroker::new(Arc::new(SystemClock)))
+    });
+}
