@@ -1,25 +1,30 @@
 //! The console in a real browser: installs Chromium and its driver library, starts the shop, runs the page's tests.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
-use crate::{house, process, suite};
+use crate::debian::{self, Need, Present};
+use crate::{house, process};
 
 /// The library that drives the browser, of one exact version.
 const DRIVER: &str = "playwright-core@1.65.1";
+/// The browser, which draws text only if there is a font, and what installs its driver.
+pub(crate) const NEEDS: [Need; 2] = [
+    Need { present: Present::Program("chromium"), packages: &["chromium", "fonts-dejavu-core"] },
+    Need { present: Present::Program("npm"), packages: &["nodejs", "npm"] },
+];
 
 /// Runs the browser's tests; what is missing is installed, or named.
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(binary: &Path) -> anyhow::Result<()> {
     let chromium = chromium()?;
     let modules = driver()?;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
-    let binary = suite::platform_binary()?;
     let (platform, said) = process::Beside::start(
-        &binary,
+        binary,
         &["up", "--listen", "127.0.0.1:0", "--data", &data.to_string_lossy()],
         "ready",
         Duration::from_secs(60),
@@ -49,32 +54,17 @@ pub(crate) fn address(lines: &[String]) -> Option<String> {
         .next()
 }
 
-/// The system's Chromium; installed from Debian's package if it is missing.
+/// The system's Chromium.
 fn chromium() -> anyhow::Result<String> {
-    if !process::exists("chromium") {
-        if !process::exists("apt-get") {
-            bail!("Chromium is missing, and there is no apt-get to install it: install `chromium`");
-        }
-        let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
-        process::run_with("apt-get", &["update", "-qq"], &quiet)?;
-        process::run_with(
-            "apt-get",
-            &["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"],
-            &quiet,
-        )
-        .context("Chromium could not be installed: run as root, or install `chromium` yourself")?;
-    }
+    debian::ensure(&NEEDS)?;
     Ok(process::output("sh", &["-c", "command -v chromium"])?.trim().to_owned())
 }
 
 /// The folder of the driver library, kept in a cache between runs.
 fn driver() -> anyhow::Result<PathBuf> {
-    let folder = cache()?.join("browser-driver");
+    let folder = house::cache()?.join("browser-driver");
     let module = folder.join("node_modules/playwright-core");
     if !module.exists() {
-        if !process::exists("npm") {
-            bail!("Node.js with npm is missing: install it to run the console's tests");
-        }
         fs::create_dir_all(&folder)?;
         let prefix = folder.to_string_lossy();
         process::run(
@@ -83,15 +73,4 @@ fn driver() -> anyhow::Result<PathBuf> {
         )?;
     }
     Ok(module)
-}
-
-/// Where installed test tools are kept: `$XDG_CACHE_HOME/switchboard`, or `~/.cache/switchboard`.
-fn cache() -> anyhow::Result<PathBuf> {
-    let base = match std::env::var_os("XDG_CACHE_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),
-    };
-    let folder = base.join("switchboard");
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
 }

@@ -1,10 +1,24 @@
 //! Where things are, and in which row each package stands.
 
+use std::fs;
 use std::path::PathBuf;
+
+use anyhow::Context;
 
 /// The root of the project.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Where installed test tools are kept: `$XDG_CACHE_HOME/switchboard`, or `~/.cache/switchboard`.
+pub(crate) fn cache() -> anyhow::Result<PathBuf> {
+    let base = match std::env::var_os("XDG_CACHE_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),
+    };
+    let folder = base.join("switchboard");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 /// Who may depend on whom: a package names only rows below its own, never sideways. `Side` packages
@@ -41,7 +55,10 @@ pub(crate) const ROWS: &[(&str, Row)] = &[
     ("shop-platform", Row::At(6)),
     ("switchboard-log", Row::Side(0)),
     ("switchboard-message-log", Row::Side(1)),
+    ("switchboard-message-kafka", Row::Side(1)),
+    ("switchboard-message-rabbit", Row::Side(1)),
     ("switchboard-store-sqlite", Row::Side(1)),
+    ("switchboard-store-postgres", Row::Side(1)),
     ("switchboard-telemetry", Row::Side(0)),
     ("switchboard-testkit", Row::Tool),
     ("switchboard", Row::Tool),

@@ -3,11 +3,16 @@
 mod bench;
 mod browser;
 mod crash;
+mod debian;
+mod engines;
 mod house;
+mod phases;
 mod process;
 mod storm;
 mod suite;
 mod tidy;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -25,9 +30,15 @@ enum Command {
     Ci,
     /// Runs every test; installs what is missing for them.
     Test {
-        /// Only what needs nothing installed: no browser.
+        /// Only what needs nothing installed: no browser, no Kafka, RabbitMQ or PostgreSQL.
         #[arg(long)]
         embedded: bool,
+    },
+    /// Real engines for development: private, on loopback, without containers.
+    Engines {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: engines::Action,
     },
     /// Holds the rules of the house: rows, first lines, sizes, words.
     Tidy,
@@ -59,13 +70,25 @@ enum Command {
     },
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The causes, and no stack: what failed is nearly always another program.
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Ci => suite::ci(),
         Command::Test { embedded } => suite::test(embedded),
+        Command::Engines { action } => engines::run(action),
         Command::Tidy => tidy::run(),
         Command::Bench { only, dry } => bench::run(&only, dry),
-        Command::Storm { kills, seed } => storm::run(kills, seed),
+        Command::Storm { kills, seed } => storm::run(&suite::platform_binary()?, kills, seed),
         Command::Crash { cycles, seed } => crash::run(cycles, seed),
     }
 }

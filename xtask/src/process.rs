@@ -47,13 +47,37 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// Runs a program that has nothing to say unless it fails.
+pub(crate) fn quietly(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("cannot start `{program}`"))?;
+    if !output.status.success() {
+        let said = text(&output.stderr);
+        bail!("`{program} {}` failed: {} {said}", arguments.join(" "), output.status);
+    }
+    Ok(())
+}
+
 /// Whether a program can be found.
 pub(crate) fn exists(program: &str) -> bool {
-    Command::new("sh")
-        .args(["-c", &format!("command -v {program}")])
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    succeeds(&format!("command -v {program} >/dev/null"))
+}
+
+/// Whether a line of shell succeeds.
+pub(crate) fn succeeds(line: &str) -> bool {
+    Command::new("sh").args(["-c", line]).status().is_ok_and(|status| status.success())
+}
+
+/// What a program said, for an error.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+/// Copies a folder with all that is in it, links and modes as they are.
+pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    quietly("cp", &["-a", &from.to_string_lossy(), &to.to_string_lossy()])
 }
 
 /// A program that runs beside us and is killed when this is dropped.

@@ -1,27 +1,27 @@
 //! Kills the shop at random moments under load, starts it again, and in the end does the sums.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::{browser, process, suite};
+use crate::{browser, process};
 
 /// Kills the platform so often, then checks that nothing was lost and nothing happened twice.
-pub(crate) fn run(kills: u32, seed: Option<u64>) -> anyhow::Result<()> {
+pub(crate) fn run(binary: &Path, kills: u32, seed: Option<u64>) -> anyhow::Result<()> {
     let mut chance = seed.unwrap_or_else(random_seed);
     println!("storm: {kills} kills, seed {chance}");
-    let binary = suite::platform_binary()?;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data").to_string_lossy().into_owned();
     let start = |listen: &str| {
         let arguments = ["up", "--listen", listen, "--data", &data];
-        process::Beside::start(&binary, &arguments, "ready", Duration::from_secs(60))
+        process::Beside::start(binary, &arguments, "ready", Duration::from_secs(60))
     };
     let (mut platform, said) = start("127.0.0.1:0")?;
     let url = browser::address(&said).context("the platform printed no address")?;
     let listen = url.trim_start_matches("http://").to_owned();
-    let mut load = Command::new(&binary)
+    let mut load = Command::new(binary)
         .args(["storm-load", "--url", &url, "--data", &data, "--seed", &chance.to_string()])
         .args(["--seconds", "600"])
         .stdin(std::process::Stdio::piped())
