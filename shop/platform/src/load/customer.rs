@@ -10,8 +10,11 @@ use super::{CallError, Client, Wish};
 
 /// A call that may be repeated is repeated for so long: longer than a restart takes.
 const INSIST: Duration = Duration::from_secs(90);
-/// Between two looks at an order.
-const LOOK: Duration = Duration::from_millis(5);
+/// Between the first two looks at an order; then half as long again each time, up to [`LOOK_MOST`]:
+/// customers who look all the time take the machine away from their own orders.
+const LOOK: Duration = Duration::from_millis(4);
+/// Between two looks at an order that takes its time.
+const LOOK_MOST: Duration = Duration::from_millis(40);
 
 /// Somebody with an account.
 #[derive(Clone, Debug)]
@@ -128,6 +131,7 @@ impl Customer {
     pub async fn wait(&self, order: &str, within: Duration) -> Result<Option<Ended>, CallError> {
         let path = format!("/api/v1/orders/{order}");
         let begun = tokio::time::Instant::now();
+        let mut look = LOOK;
         loop {
             let order = self.client.get(&path, Some(&self.token)).await?;
             let status = order["status"].as_str().unwrap_or_default();
@@ -144,7 +148,8 @@ impl Customer {
             if begun.elapsed() > within {
                 return Ok(None);
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(look).await;
+            look = look.mul_f64(1.5).min(LOOK_MOST);
         }
     }
 

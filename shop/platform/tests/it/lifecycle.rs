@@ -58,6 +58,40 @@ async fn orders_are_taken_while_the_broker_is_stopped_and_complete_when_it_is_ba
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rule_5_thirty_seconds_without_a_broker_cost_no_order() {
+    let shop = Shop::start().await;
+    let ada = shop.somebody("ada@example.com", 100_000_000).await;
+    let sku = shop.sku().await;
+    let (on_hand, _) = shop.stock(&sku).await;
+    shop.operate("/api/v1/operator/broker", json!({ "running": false })).await;
+    // One order every half second, for as long as the broker is away.
+    let mut pace = tokio::time::interval(Duration::from_millis(500));
+    let mut placed = Vec::new();
+    for number in 0..60 {
+        pace.tick().await;
+        let asked = Instant::now();
+        let order = shop.order(&ada, &format!("away-{number}"), json!({})).await;
+        assert_eq!(order.status, StatusCode::CREATED, "{}", order.body);
+        assert!(asked.elapsed() < Duration::from_secs(2), "{number}: {:?}", asked.elapsed());
+        placed.push(order);
+    }
+    for order in &placed {
+        let order = shop.order_of(order.body["id"].as_str().unwrap()).await;
+        assert_eq!(history(&order), ["started"], "nothing goes on without a broker");
+    }
+    shop.operate("/api/v1/operator/broker", json!({ "running": true })).await;
+    let mut total = 0;
+    for order in &placed {
+        let order = shop.end_of(&ada, order).await;
+        assert_eq!(order["status"], "completed");
+        total += order["total"]["amount"].as_i64().unwrap();
+    }
+    assert_eq!(shop.balance(&ada).await, 100_000_000 - total);
+    assert_eq!(shop.stock(&sku).await, (on_hand - 60, 0));
+    shop.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_end_drains_under_load_and_what_was_accepted_is_final_after_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let shop = Shop::start_in(folder.path()).await;
