@@ -15,6 +15,8 @@ pub enum Planted {
     PublishBeforeCommit,
     /// A slot's checkpoint is stored before the broker has answered.
     CheckpointBeforeAck,
+    /// Units do not say under which lease they were made.
+    Unfenced,
 }
 
 /// Commits a unit as a service does; with [`Planted::PublishBeforeCommit`], its messages leave

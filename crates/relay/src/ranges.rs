@@ -8,6 +8,8 @@ use switchboard_store::leases::{Held, Keeper};
 use switchboard_store::{CommitError, Expect, Lease};
 use tokio::sync::watch;
 
+use crate::planted::Planted;
+
 /// Into how many leases the 256 slots are divided: enough for eight relays to have even shares.
 pub(crate) const COUNT: usize = 16;
 /// Slots of one range.
@@ -21,6 +23,7 @@ pub(crate) struct Ranges {
 struct Shared {
     keeper: Arc<Keeper>,
     held: watch::Receiver<Held>,
+    planted: Planted,
     /// The leases under which this relay publishes now. They follow `held` between two turns.
     mine: Vec<Option<Lease>>,
 }
@@ -40,12 +43,12 @@ pub(crate) struct Changes {
 
 impl Ranges {
     /// All slots if there is no keeper, otherwise none as yet.
-    pub(crate) fn new(keeper: Option<Arc<Keeper>>) -> Self {
+    pub(crate) fn new(keeper: Option<Arc<Keeper>>, planted: Planted) -> Self {
         let shared = keeper.map(|keeper| {
             let mut held = keeper.held();
             // What is held from before counts as a change.
             held.mark_changed();
-            Shared { keeper, held, mine: vec![None; COUNT] }
+            Shared { keeper, held, planted, mine: vec![None; COUNT] }
         });
         Self { shared }
     }
@@ -62,6 +65,9 @@ impl Ranges {
 
     /// The conditions of a unit about these slots: their leases are still this relay's.
     pub(crate) fn fences(&self, slots: impl IntoIterator<Item = Slot>) -> Vec<Expect> {
+        if self.shared.as_ref().is_some_and(|shared| shared.planted == Planted::Unfenced) {
+            return Vec::new();
+        }
         self.leases(slots).iter().map(Lease::fence).collect()
     }
 

@@ -123,7 +123,7 @@ impl Publisher {
             };
             match read.await {
                 Ok((checkpoints, gates)) => {
-                    let ranges = Ranges::new(self.keeper.clone());
+                    let ranges = Ranges::new(self.keeper.clone(), self.planted);
                     let is_shared = ranges.is_shared();
                     return Some(Turns {
                         slots: if is_shared { Slots::none() } else { Slots::at(&checkpoints) },

@@ -159,10 +159,7 @@ impl Turns {
 
     /// Works off parked keys that an operator woke.
     pub(super) async fn work_off_gates(&mut self) -> Result<(), Error> {
-        if self.ranges.is_shared() && !self.parked.is_empty() {
-            let soon = Instant::now() + LOOK;
-            self.next_gate = Some(self.next_gate.map_or(soon, |at| at.min(soon)));
-        }
+        self.look_soon();
         let due = self.next_gate.is_some_and(|at| at <= Instant::now());
         if self.parked.is_empty() || !(self.look_at_gates || due) {
             return Ok(());
@@ -202,7 +199,16 @@ impl Turns {
                 self.next_gate = Some(self.next_gate.map_or(soon, |at| at.min(soon)));
             }
         }
+        self.look_soon();
         Ok(())
+    }
+
+    /// Parked keys may be woken by a process that this one does not hear of.
+    fn look_soon(&mut self) {
+        if self.ranges.is_shared() && !self.parked.is_empty() {
+            let soon = Instant::now() + LOOK;
+            self.next_gate = Some(self.next_gate.map_or(soon, |at| at.min(soon)));
+        }
     }
 
     /// The bug of [`Planted::CheckpointBeforeAck`].

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod incarnation;
+mod leases;
 mod order;
 mod parking;
 mod planted;
+mod processes;
 mod simulation;
 mod support;
 mod timers;

@@ -1,6 +1,6 @@
 //! What the tests of this crate share: a clock that follows paused time, and a broker whose wire is watched.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(crate) struct Wire {
     pub(crate) inner: MemoryBroker,
     script: Arc<Mutex<Script>>,
     taken: Arc<Mutex<Vec<Envelope>>>,
+    /// What was taken at least once, by name.
+    seen: Arc<Mutex<HashSet<String>>>,
 }
 
 /// A relay that runs.
@@ -59,7 +61,9 @@ impl Wire {
     pub(crate) async fn new(clock: Arc<dyn Clock>) -> Self {
         let inner = MemoryBroker::new(clock);
         inner.declare(&Topology::of([Topic::new(TOPIC)])).await.unwrap();
-        Self { inner, script: Arc::new(Mutex::new(Box::new(|_| None))), taken: Arc::default() }
+        let script: Script = Box::new(|_| None);
+        let (taken, seen) = Default::default();
+        Self { inner, script: Arc::new(Mutex::new(script)), taken, seen }
     }
 
     pub(crate) fn script(
@@ -79,9 +83,19 @@ impl Wire {
         self.taken.lock().iter().map(|envelope| envelope.id.to_string()).collect()
     }
 
+    /// How many different messages were taken.
+    pub(crate) fn count(&self) -> usize {
+        self.seen.lock().len()
+    }
+
+    /// Whether this one was taken, as `key:payload`.
+    pub(crate) fn has(&self, wanted: &str) -> bool {
+        self.seen.lock().contains(wanted)
+    }
+
     /// The same without repeats.
     pub(crate) fn first_occurrences(&self) -> Vec<String> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         self.taken().into_iter().filter(|name| seen.insert(name.clone())).collect()
     }
 
@@ -97,7 +111,7 @@ impl Wire {
 
     /// Waits until the broker has taken this many different messages.
     pub(crate) async fn until(&self, count: usize) {
-        until("messages on the wire", || self.first_occurrences().len() >= count).await;
+        until("messages on the wire", || self.count() >= count).await;
     }
 }
 
@@ -133,6 +147,7 @@ impl Broker for Wire {
                     let mut answer = self.inner.publish(vec![envelope]).await;
                     let answer = answer.pop().unwrap();
                     if answer.is_ok() {
+                        self.seen.lock().insert(name(&copy));
                         self.taken.lock().push(copy);
                     }
                     answer
