@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use switchboard_core::{BoxError, Envelope, Key, Position};
 use switchboard_log::{AppendError, Log, Recovered};
+use switchboard_message::exchange::embedded::Hub;
+use switchboard_message::exchange::{Queues, Sent};
 use switchboard_message::group::{Groups, Records};
 use switchboard_message::{
     Ack, Broker, Capabilities, Capability, Consumer, GroupLag, Inspect, Order, PartitionInfo,
@@ -15,6 +17,7 @@ use switchboard_message::{
 };
 
 use crate::publish::Publisher;
+use crate::queues::LogQueues;
 use crate::records::Kept;
 use crate::retention::{self, Due};
 use crate::topics::Declared;
@@ -30,6 +33,7 @@ struct Inner {
     recovered: Recovered,
     kept: Arc<Kept>,
     groups: Arc<Groups>,
+    queues: Arc<LogQueues>,
     publisher: Publisher,
     due: Arc<Due>,
     paused: AtomicBool,
@@ -45,6 +49,7 @@ impl LogBroker {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let (log, recovered) = Log::open(options.log.clone())?;
         let segment_bytes = options.log.segment_bytes;
+        let queues = Arc::new(LogQueues::open(log.clone(), &options)?);
         let kept = Kept::open(log)?;
         let records: Arc<dyn Records> = Arc::clone(&kept) as _;
         let groups = Arc::new(Groups::new(records, Arc::clone(&options.clock)));
@@ -54,7 +59,7 @@ impl LogBroker {
         let publisher = Publisher::new(Arc::clone(&kept), groups.announcer(), &options);
         let due = Arc::new(Due::new(segment_bytes, options.clock.now()));
         let paused = AtomicBool::new(false);
-        let inner = Inner { options, recovered, kept, groups, publisher, due, paused };
+        let inner = Inner { options, recovered, kept, groups, queues, publisher, due, paused };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -73,12 +78,14 @@ impl LogBroker {
     pub fn pause(&self) {
         self.0.paused.store(true, Ordering::Release);
         self.0.groups.pause();
+        self.0.queues.hub.pause();
     }
 
     /// Lets the broker go on.
     pub fn resume(&self) {
         self.0.paused.store(false, Ordering::Release);
         self.0.groups.resume();
+        self.0.queues.hub.resume();
     }
 
     /// Whether the broker is stopped by [`LogBroker::pause`].
@@ -92,8 +99,9 @@ impl LogBroker {
     /// # Errors
     /// When the groups' positions cannot be written, or the files cannot be changed.
     pub async fn enforce_retention(&self) -> Result<u64, BoxError> {
-        let Inner { kept, groups, options, .. } = &*self.0;
-        retention::enforce(Arc::clone(kept), Arc::clone(groups), Arc::clone(&options.clock)).await
+        let Inner { kept, groups, queues, options, .. } = &*self.0;
+        let (kept, groups, queues) = (Arc::clone(kept), Arc::clone(groups), Arc::clone(queues));
+        retention::enforce(kept, groups, queues, Arc::clone(&options.clock)).await
     }
 
     /// Stores bytes as they are, as a record of this key: for tests of what cannot be decoded.
@@ -109,10 +117,25 @@ impl LogBroker {
         self.0.publisher.publish_raw(topic, key, bytes.into()).await
     }
 
-    /// Ends every consumer, writes what is kept beside the records, syncs and releases the folder.
+    /// Puts bytes as they are into a queue, as a message of this key: for tests of what cannot be
+    /// decoded.
+    ///
+    /// # Errors
+    /// [`PublishError::UnknownExchange`] when there is no such queue.
+    pub async fn send_raw(
+        &self,
+        queue: &str,
+        key: Option<Key>,
+        bytes: impl Into<Bytes> + Send,
+    ) -> Result<Sent, PublishError> {
+        self.hub().send_raw(queue, key, bytes.into()).await
+    }
+
+    /// Ends every consumer and worker, writes what is kept beside the records, syncs and releases the folder.
     /// Safe to call twice.
     pub async fn close(&self) {
         self.0.groups.close();
+        self.0.queues.close().await;
         let kept = Arc::clone(&self.0.kept);
         kept.write(true);
         let closed = tokio::task::spawn_blocking(move || kept.log.close()).await;
@@ -121,15 +144,20 @@ impl LogBroker {
         }
     }
 
-    fn retain_if_due(&self, bytes: u64) {
-        let Inner { kept, groups, options, due, .. } = &*self.0;
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.queues.hub
+    }
+
+    pub(crate) fn retain_if_due(&self, bytes: u64) {
+        let Inner { kept, groups, queues, options, due, .. } = &*self.0;
         if !due.count(bytes, options.clock.now()) {
             return;
         }
         let (kept, groups, due) = (Arc::clone(kept), Arc::clone(groups), Arc::clone(due));
+        let queues = Arc::clone(queues);
         let clock = Arc::clone(&options.clock);
         tokio::spawn(async move {
-            if let Err(error) = retention::enforce(kept, groups, clock).await {
+            if let Err(error) = retention::enforce(kept, groups, queues, clock).await {
                 let error = switchboard_core::chain(&*error);
                 tracing::warn!(%error, "retention was not enforced");
             }
@@ -156,7 +184,12 @@ impl Broker for LogBroker {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             backend: "the embedded broker",
-            has: vec![Capability::Replay, Capability::KeyOrder, Capability::Groups],
+            has: vec![
+                Capability::Replay,
+                Capability::KeyOrder,
+                Capability::Groups,
+                Capability::Exchanges,
+            ],
             order: Order::Key,
             max_message_bytes: self.0.options.max_message_bytes,
         }
@@ -188,6 +221,10 @@ impl Broker for LogBroker {
     }
 
     fn inspect(&self) -> Option<&dyn Inspect> {
+        Some(self)
+    }
+
+    fn queues(&self) -> Option<&dyn Queues> {
         Some(self)
     }
 }

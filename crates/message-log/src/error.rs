@@ -23,4 +23,14 @@ pub enum OpenError {
         #[source]
         source: postcard::Error,
     },
+    /// What the broker noted about its queues is not what it wrote. Written by a newer version, or
+    /// damaged: open it with that version, or restore the folder.
+    #[error("the broker's note {position} about its queues cannot be read")]
+    Note {
+        /// Its place in the journal.
+        position: u64,
+        /// What is wrong with it.
+        #[source]
+        source: postcard::Error,
+    },
 }

@@ -1,4 +1,4 @@
-//! The embedded broker: topics, groups and replay on one log that lives inside the process.
+//! The embedded broker: topics, groups, replay and queues on one log that lives inside the process.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -34,6 +34,7 @@
 //! - `publish` batches on their way into the log
 //! - `records` what consumers read
 //! - `topics`, `positions`, `published`, `epochs` what is kept in cells
+//! - `queues` queues behind exchanges
 //! - `retention` what is dropped, and when
 //! - `record` the form of a record
 //!
@@ -49,6 +50,7 @@ mod options;
 mod positions;
 mod publish;
 mod published;
+mod queues;
 mod record;
 mod records;
 mod retention;

@@ -224,8 +224,13 @@ impl Future for Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         let Some((append, news)) = self.0.take() else { return };
+        // Not itself again: a runtime that shuts down drops what it is given at once.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(Self(Some((append, news))));
+            runtime.spawn(async move {
+                if let Ok(appended) = append.await {
+                    news.tell(&appended);
+                }
+            });
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A topic's limit in bytes is shared among its partitions by what they hold. What a group has not
 //! passed is kept; the positions that decide it are made durable first, because a group that found
-//! itself behind its own records after a crash would have lost them.
+//! itself behind its own records after a crash would have lost them. Of a queue goes what is settled
+//! from its front on: one job that is never settled keeps everything behind it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use switchboard_log::{ChannelId, Keep};
 use switchboard_message::group::Groups;
 
 use crate::metrics as names;
+use crate::queues::LogQueues;
 use crate::records::Kept;
 use crate::topics::Declared;
 
@@ -63,10 +65,12 @@ impl Due {
 pub(crate) async fn enforce(
     kept: Arc<Kept>,
     groups: Arc<Groups>,
+    queues: Arc<LogQueues>,
     clock: Arc<dyn Clock>,
 ) -> Result<u64, BoxError> {
-    let keeps: Vec<(ChannelId, Keep)> =
+    let mut keeps: Vec<(ChannelId, Keep)> =
         kept.topics.all().iter().flat_map(|declared| of(&kept, &groups, declared)).collect();
+    keeps.extend(queues.compact().await?);
     kept.positions.write(&kept.log)?;
     kept.log.append(Vec::new()).await?;
     let now = clock.now().as_micros();

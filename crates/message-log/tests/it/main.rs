@@ -33,3 +33,12 @@ mod suite {
         Subject::new(open(dir.path())).holding(dir)
     });
 }
+
+mod queue_suite {
+    use super::*;
+
+    switchboard_testkit::queue_suite!(async || {
+        let dir = tempfile::tempdir().unwrap();
+        Subject::new(open(dir.path())).holding(dir)
+    });
+}

@@ -55,6 +55,7 @@ impl Store for Shelf {
     fn limits(&self) -> Limits {
         Limits {
             message_bytes: self.message_bytes,
+            item_bytes: MOST_BYTES,
             batch_bytes: BATCH_BYTES,
             most_bytes: MOST_BYTES,
         }

@@ -42,6 +42,23 @@ impl Hub {
         }
     }
 
+    /// Dead-letters whatever waits for it, for a broker that is about to close.
+    pub async fn bury_all(&self) {
+        for desk in &self.book().desks {
+            loop {
+                let chore = desk.line.lock().chore();
+                let Chore::Bury(list) = chore else { break };
+                if let Err(error) = self.bury(desk, &list).await {
+                    let (queue, error) = (&desk.queue.name, switchboard_core::chain(&*error));
+                    tracing::warn!(%queue, error, "dead letters were not moved");
+                    desk.line.lock().not_buried();
+                    break;
+                }
+            }
+        }
+        let _landed = self.moving.write().await;
+    }
+
     /// Moves messages to where their queue's dead letters go.
     async fn bury(&self, desk: &Desk, list: &[(u64, Reason)]) -> Result<(), BoxError> {
         let _moving = self.moving.read().await;

@@ -318,9 +318,11 @@ fn prepare(
         return Ok(Vec::new());
     }
     let item = Routing::new(exchange, routing_key, envelope.key.clone()).encode(&encoded);
-    let bytes = (item.len() + OVERHEAD) * queues.len();
-    if bytes > limits.most_bytes {
-        return Err(PublishError::TooLarge { bytes, limit: limits.most_bytes });
+    let fan_out = (item.len() + OVERHEAD) * queues.len();
+    for (bytes, limit) in [(item.len(), limits.item_bytes), (fan_out, limits.most_bytes)] {
+        if bytes > limit {
+            return Err(PublishError::TooLarge { bytes, limit });
+        }
     }
     Ok(queues.into_iter().map(|queue| Put { queue, bytes: item.clone() }).collect())
 }
@@ -388,9 +390,14 @@ impl Future for Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        let Some(rest) = self.0.take() else { return };
+        let Some((append, desks, hub)) = self.0.take() else { return };
+        // Not itself again: a runtime that shuts down drops what it is given at once.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(Self(Some(rest)));
+            runtime.spawn(async move {
+                if let Ok(positions) = append.await {
+                    Self::tell(&positions, &desks, &hub);
+                }
+            });
         }
     }
 }

@@ -47,6 +47,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 pub struct Limits {
     /// The largest encoded envelope, in bytes.
     pub message_bytes: usize,
+    /// The largest message with its routing, in bytes.
+    pub item_bytes: usize,
     /// Bytes that one append may carry, unless a single message for all its queues needs more.
     pub batch_bytes: usize,
     /// Bytes that one append can carry at most.
@@ -117,6 +119,13 @@ impl State {
         for (position, back) in &note.back {
             self.back.insert(*position, *back);
         }
+    }
+
+    /// Takes as settled what is not kept any more.
+    #[must_use]
+    pub fn kept_from(mut self, first: u64) -> Self {
+        self.settled.insert(1, first.saturating_sub(1));
+        self
     }
 
     /// The state of a queue that ends at `end`. It is `clean` when the earlier life closed it:
