@@ -86,6 +86,11 @@ impl Link {
         }
     }
 
+    /// Whether the server takes nothing from this connection now: a memory or disk alarm.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.0.live.borrow().as_ref().is_some_and(|connection| connection.status().blocked())
+    }
+
     /// Somebody has met an error.
     pub(crate) fn doubt(&self) {
         self.0.doubt.notify_one();

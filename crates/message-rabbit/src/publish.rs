@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::broker::PATIENCE;
 use crate::link::Link;
 use crate::topics::Topics;
 use crate::wire::Encoded;
@@ -29,6 +30,8 @@ use window::Window;
 const BATCHES: usize = 64;
 /// The wait before another channel is asked for on a connection that stands.
 const AGAIN: Duration = Duration::from_millis(100);
+/// Without any confirm for so long, what is under way is sent again on another channel.
+const STALL: Duration = Duration::from_secs(10);
 
 /// Hands batches to the task.
 #[derive(Clone, Debug)]
@@ -185,19 +188,25 @@ impl Task {
 
     async fn publish_on(&mut self, channel: Arc<lapin::Channel>) -> Lost {
         let mut is_open = true;
+        let mut stalled = Instant::now() + STALL;
         loop {
+            if self.window.len() == 0 {
+                stalled = Instant::now() + STALL;
+            }
             self.window.fill(&channel);
             if !is_open && self.window.is_empty() {
                 return Lost::Over;
             }
             let overdue = self.window.deadline();
             let wants_more = is_open && self.window.has_room();
+            let waits = self.window.len() > 0;
             tokio::select! {
                 biased;
                 Some(confirmed) = self.window.confirmed() => {
                     if let Err(error) = self.window.settle(&channel, confirmed) {
                         return Lost::Channel(error);
                     }
+                    stalled = Instant::now() + STALL;
                 }
                 batch = self.batches.recv(), if wants_more => match batch {
                     Some(batch) => self.admit(batch),
@@ -214,8 +223,15 @@ impl Task {
                 () = sleep_until(overdue), if overdue.is_some() => {
                     // Confirms that come after this belong to nobody: begin with a new channel.
                     self.window.fail_all(|| away("the server did not confirm in time"));
-                    let _gone = channel.close(200, names::short("late")).await;
-                    return Lost::Channel(lapin::ErrorKind::MissingHeartbeatError.into());
+                    return abandon(&channel).await;
+                }
+                () = tokio::time::sleep_until(stalled), if waits => {
+                    // A queue that changes its leader may forget whom to confirm to.
+                    if !self.link.is_blocked() {
+                        tracing::warn!(unconfirmed = self.window.len(), "no confirms come");
+                        return abandon(&channel).await;
+                    }
+                    stalled = Instant::now() + STALL;
                 }
             }
         }
@@ -228,9 +244,20 @@ async fn sleep_until(at: Option<Instant>) {
 
 async fn open(link: &Link, topics: &Topics) -> Result<lapin::Channel, BoxError> {
     let channel = link.channel().await?;
-    topics.rebuild(&channel).await?;
-    channel.confirm_select(lapin::options::ConfirmSelectOptions::default()).await?;
+    let preparing = async {
+        topics.rebuild(&channel).await?;
+        let options = lapin::options::ConfirmSelectOptions::default();
+        channel.confirm_select(options).await.map_err(BoxError::from)
+    };
+    tokio::time::timeout(PATIENCE, preparing).await??;
     Ok(channel)
+}
+
+/// Lets go of a channel whose answers nobody wants any more.
+async fn abandon(channel: &lapin::Channel) -> Lost {
+    let goodbye = channel.close(200, names::short("abandoned"));
+    let _late_or_gone = tokio::time::timeout(AGAIN, goodbye).await;
+    Lost::Channel(lapin::ErrorKind::MissingHeartbeatError.into())
 }
 
 /// Try again later.

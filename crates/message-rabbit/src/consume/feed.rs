@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::hands::{Arrived, Hands, Place, Settled};
 use super::tags::{Plan, Tags};
 use super::{Groups, queue};
+use crate::broker::PATIENCE;
 use crate::metrics as names;
 use crate::topics::Declared;
 use crate::wire::{self, Raw};
@@ -98,7 +99,7 @@ impl Feed {
                     // The first life was promised before it began: there is nothing to take back
                     // as long as nothing was delivered.
                     let error = switchboard_core::chain(&*error);
-                    tracing::debug!(group = %self.group, place = ?self.place, error, "no consumer");
+                    tracing::warn!(group = %self.group, place = ?self.place, error, "no consumer");
                     self.groups.link.doubt();
                     self.pause().await;
                     continue;
@@ -144,16 +145,19 @@ impl Feed {
     /// A channel with everything on it that the former one had: queue, prefetch, consumer.
     async fn open(&self, again: bool) -> Result<(Channel, lapin::Consumer), BoxError> {
         let channel = self.groups.link.channel().await?;
+        let consumer = tokio::time::timeout(PATIENCE, self.register(&channel, again)).await??;
+        Ok((channel, consumer))
+    }
+
+    async fn register(&self, channel: &Channel, again: bool) -> Result<lapin::Consumer, BoxError> {
         if again {
             let (topics, partition) = (&self.groups.topics, self.place.1);
-            topics.rebuild_queue(&channel, &self.group, &self.topic, partition).await?;
+            topics.rebuild_queue(channel, &self.group, &self.topic, partition).await?;
         }
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         let options = BasicConsumeOptions::default();
         let queue = queue(&self.group, &self.place);
-        let consumer =
-            channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
-        Ok((channel, consumer))
+        Ok(channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?)
     }
 
     async fn live(&self, life: &mut Life) -> End {

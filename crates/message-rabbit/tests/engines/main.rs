@@ -1,6 +1,11 @@
 //! The broker on a running RabbitMQ: the conformance suite, and what only this engine promises.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod counted;
+mod faults;
+mod letters;
+mod proxy;
+mod restarts;
 mod server;
 
 mod suite {

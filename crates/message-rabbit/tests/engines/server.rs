@@ -1,10 +1,12 @@
 //! The server that the environment names, and a broker on it that cleans up.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
-use lapin::{Connection, ConnectionProperties};
+use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, ConnectionProperties};
 use parking_lot::Mutex;
 use switchboard_core::{Envelope, Name};
 use switchboard_message::exchange::Queues;
@@ -13,6 +15,10 @@ use switchboard_message::{
     Topology, TopologyError,
 };
 use switchboard_message_rabbit::{Options, RabbitBroker};
+use switchboard_testkit::message::PATIENCE;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::counted;
 
 /// Where the server is.
 const VARIABLE: &str = "SWITCHBOARD_TEST_RABBIT";
@@ -28,12 +34,47 @@ pub(crate) fn options() -> Options {
     Options::from_url(&url()).unwrap()
 }
 
+/// Held for reading by everybody, and for writing by whoever stops the server.
+static SERVER: RwLock<()> = RwLock::const_new(());
+
+/// The server is this test's alone.
+pub(crate) async fn alone() -> RwLockWriteGuard<'static, ()> {
+    counted::begin();
+    SERVER.write().await
+}
+
+/// A channel for looking, on a connection that lives as long.
+pub(crate) async fn channel() -> Channel {
+    let url = url();
+    let connecting = Connection::connect(&url, ConnectionProperties::default());
+    connecting.await.unwrap().create_channel().await.unwrap()
+}
+
+/// Messages that are ready in a queue; 0 when there is none.
+pub(crate) async fn ready(queue: &str) -> u32 {
+    let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+    let channel = channel().await;
+    let seen = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
+    seen.map_or(0, |seen| seen.message_count())
+}
+
+/// Asks until it is so.
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    let asking = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.expect("it comes true in time");
+}
+
 /// A broker that finds nothing of its topics on the server, and leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct Clean {
     pub(crate) broker: RabbitBroker,
     url: String,
     seen: Mutex<BTreeMap<Name, u32>>,
+    _server: RwLockReadGuard<'static, ()>,
 }
 
 // === impl Clean ===
@@ -44,8 +85,10 @@ impl Clean {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
+        counted::begin();
+        let server = SERVER.read().await;
         let broker = RabbitBroker::connect(options).await.unwrap();
-        Self { broker, url: url(), seen: Mutex::default() }
+        Self { broker, url: url(), seen: Mutex::default(), _server: server }
     }
 }
 
