@@ -59,6 +59,9 @@ pub enum DecodeError {
     /// The bytes are cut short or damaged.
     #[error("malformed envelope")]
     Malformed(#[source] postcard::Error),
+    /// What a broker keeps beside the payload cannot be read: an attribute is damaged.
+    #[error("the headers of the message cannot be read")]
+    Headers(#[source] crate::BoxError),
     /// The envelope is sound and its payload is not.
     #[error("the payload is not a `{kind}`")]
     Payload {
@@ -252,6 +255,12 @@ impl From<Id> for Key {
 impl From<Vec<u8>> for Key {
     fn from(bytes: Vec<u8>) -> Self {
         Self(bytes.into())
+    }
+}
+
+impl From<Bytes> for Key {
+    fn from(bytes: Bytes) -> Self {
+        Self(bytes)
     }
 }
 
