@@ -9,7 +9,9 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use switchboard_core::{Key, Verdict};
-use switchboard_store::{CommitError, Failure as Failed, GateOp, Unit, Waiting};
+use switchboard_store::leases::Held;
+use switchboard_store::{CommitError, Failure as Failed, GateOp, Lease, Unit, Waiting};
+use tokio::sync::watch;
 
 use crate::Error;
 use crate::runner::{Effect, OUTAGE, Place, Runner};
@@ -17,7 +19,8 @@ use crate::runner::{Effect, OUTAGE, Place, Runner};
 /// The part of a group that looks after its blocked keys.
 ///
 /// It sleeps until the next gate is due, and wakes when one is set or moved. A group without
-/// blocked keys costs nothing.
+/// blocked keys costs nothing. Where several processes run the group, the one that holds the
+/// lease does it, and looks every second, because others block and wake keys unheard.
 pub(crate) struct Drainer {
     runner: Arc<Runner>,
     active: HashSet<Key>,
@@ -35,6 +38,8 @@ enum Head {
 const BATCH: usize = 32;
 /// The longest sleep while a gate has a due time: a clock that was set is noticed by then.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How often the holder of the lease looks for gates of other processes.
+const LOOK: Duration = Duration::from_secs(1);
 
 // === impl Drainer ===
 
@@ -46,6 +51,7 @@ impl Drainer {
     pub(crate) async fn run(mut self) -> Result<(), Error> {
         let runner = Arc::clone(&self.runner);
         let mut rescheduled = runner.store.rescheduled();
+        let mut held = runner.keeper.as_ref().map(|keeper| keeper.held());
         let mut failures = 0;
         loop {
             rescheduled.borrow_and_update();
@@ -60,6 +66,7 @@ impl Drainer {
                 () = runner.blocked.notified() => {}
                 // The store is held, so its sender lives.
                 _ = rescheduled.changed() => {}
+                () = changed(&mut held) => {}
                 () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => {}
             }
         }
@@ -69,15 +76,30 @@ impl Drainer {
             }
             Ok(())
         };
-        tokio::time::timeout(runner.options.patience, ending).await.unwrap_or(Ok(()))
+        let ended = tokio::time::timeout(runner.options.patience, ending).await;
+        if let Some(keeper) = &runner.keeper
+            && let Err(error @ CommitError::Unknown(_)) = keeper.leave().await
+        {
+            return Err(runner.lost_store(error));
+        }
+        ended.unwrap_or(Ok(()))
     }
 
     /// Starts on gates that are due; returns how long to sleep when nothing else happens.
     async fn start_due(&mut self, failures: &mut u32) -> Option<Duration> {
         let runner = &self.runner;
         let limit = runner.options.drains;
-        // Taken back before the store is asked, so that a gate set meanwhile is not forgotten.
-        if self.active.len() >= limit || !runner.gated.swap(false, Ordering::SeqCst) {
+        let lease = match &runner.keeper {
+            Some(keeper) => Some(keeper.current()?),
+            None => None,
+        };
+        let longest = if lease.is_some() { LOOK } else { LONGEST_SLEEP };
+        if self.active.len() >= limit {
+            return None;
+        }
+        // Taken back before the store is asked, so that a gate set meanwhile is not forgotten. What
+        // other processes block is only found by asking.
+        if !runner.gated.swap(false, Ordering::SeqCst) && lease.is_none() {
             return None;
         }
         let now = runner.clock.now();
@@ -97,15 +119,28 @@ impl Drainer {
         }
         for gate in due {
             if self.active.len() < limit && self.active.insert(gate.key.clone()) {
-                let (runner, key) = (Arc::clone(runner), gate.key);
+                let (runner, key, lease) = (Arc::clone(runner), gate.key, lease.clone());
                 self.running.push(Box::pin(async move {
-                    let drained = runner.drain(&key).await;
+                    let drained = runner.drain(&key, lease.as_ref()).await;
                     (key, drained)
                 }));
             }
         }
-        let until = next?.since(now).max(Duration::from_millis(1));
-        Some(until.min(LONGEST_SLEEP))
+        let until = match (next, &lease) {
+            (Some(next), _) => next.since(now).max(Duration::from_millis(1)),
+            (None, Some(_)) => LOOK,
+            (None, None) => return None,
+        };
+        Some(until.min(longest))
+    }
+}
+
+/// Waits until the lease is taken or lost; for ever where there is none.
+async fn changed(held: &mut Option<watch::Receiver<Held>>) {
+    match held {
+        // The keeper is held, so its sender lives.
+        Some(held) => drop(held.changed().await),
+        None => std::future::pending().await,
     }
 }
 
@@ -113,7 +148,7 @@ impl Drainer {
 
 impl Runner {
     /// Works on the queue of a key until it is empty or its head has to wait again.
-    async fn drain(&self, key: &Key) -> Result<(), Error> {
+    async fn drain(&self, key: &Key, lease: Option<&Lease>) -> Result<(), Error> {
         let mut outages = 0;
         loop {
             let waiting = match self.store.waiting(&self.group, key, BATCH).await {
@@ -135,14 +170,19 @@ impl Runner {
                 if self.stop.is_cancelled() {
                     return Ok(());
                 }
-                if let Head::Left = self.drain_one(key, &entry).await? {
+                if let Head::Left = self.drain_one(key, &entry, lease).await? {
                     return Ok(());
                 }
             }
         }
     }
 
-    async fn drain_one(&self, key: &Key, waiting: &Waiting) -> Result<Head, Error> {
+    async fn drain_one(
+        &self,
+        key: &Key,
+        waiting: &Waiting,
+        lease: Option<&Lease>,
+    ) -> Result<Head, Error> {
         let failed = match waiting.envelope() {
             Err(error) => Failed {
                 at: self.clock.now(),
@@ -151,7 +191,7 @@ impl Runner {
                 error: switchboard_core::chain(&error),
             },
             Ok(envelope) => {
-                let place = Place::Waiting { key, entry: waiting.entry };
+                let place = Place::Waiting { key, entry: waiting.entry, lease };
                 match self.effect(&Arc::new(envelope), place).await? {
                     Effect::Committed { .. } => {
                         self.numbers.handled.increment(1);
@@ -164,18 +204,31 @@ impl Runner {
                 }
             }
         };
-        self.defer(key, waiting.entry, failed).await
+        self.defer(key, waiting.entry, lease, failed).await
     }
 
     /// Puts the head back until its next try, or parks it.
-    async fn defer(&self, key: &Key, entry: u64, failure: Failed) -> Result<Head, Error> {
+    async fn defer(
+        &self,
+        key: &Key,
+        entry: u64,
+        lease: Option<&Lease>,
+        failure: Failed,
+    ) -> Result<Head, Error> {
         let due = self.due(&failure, key);
         let mut outages = 0;
         loop {
             let (group, key, failure) = (self.group.clone(), key.clone(), failure.clone());
             let defer = GateOp::Defer { group, key, entry, due, failure };
-            match self.store.commit(Unit { gates: vec![defer], ..Unit::new() }).await {
+            let conditions = lease.map(Lease::fence).into_iter().collect();
+            match self.store.commit(Unit { conditions, gates: vec![defer], ..Unit::new() }).await {
                 Ok(_) | Err(CommitError::GateMoved) => return Ok(Head::Left),
+                Err(CommitError::Conflict(_)) => {
+                    if let Some(lease) = lease {
+                        self.still_holds(lease).await;
+                    }
+                    return Ok(Head::Left);
+                }
                 Err(error @ CommitError::Unknown(_)) => return Err(self.lost_store(error)),
                 Err(_) if self.stop.is_cancelled() => return Ok(Head::Left),
                 Err(error) => self.outlast(&mut outages, &error).await,

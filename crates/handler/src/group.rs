@@ -156,7 +156,21 @@ impl Group {
             stop.cancel();
             result
         };
-        let (consumed, drained) = tokio::join!(intake, drainer);
-        consumed.and(drained)
+        let working = async {
+            let (consumed, drained) = tokio::join!(intake, drainer);
+            consumed.and(drained)
+        };
+        // The lease is kept until the work has ended and has given it up.
+        let keeping = async {
+            match &runner.keeper {
+                Some(keeper) => keeper.run().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            worked = working => worked,
+            lost = keeping => Err(runner.lost_store(lost)),
+        }
     }
 }

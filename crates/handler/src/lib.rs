@@ -78,6 +78,14 @@
 //! | `Terminal`, a panic, undecodable bytes | its key is parked: later messages of the key queue behind it until an operator replays or skips it |
 //! | `Stuck` | the same, and the metric [`metrics::STUCK`] rises |
 //! | the store is away | it stays with the broker, and is tried until the store is back |
+//!
+//! # Several processes
+//!
+//! A group may run in several processes over one store: the broker divides the partitions, and every delivery is guarded by its mark.
+//! Set [`Options::sharing`], and one of them works off the blocked keys, under the lease `gates/<group>`; a unit of a process that has
+//! lost the lease is refused. A handler may then run twice for one message, in a process that was paused and in its successor, but
+//! only one of the two units is committed. Conflicts between processes run the handler again and use up no tries
+//! ([`Options::conflicts`]).
 
 pub mod error;
 pub mod failure;

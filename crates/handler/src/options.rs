@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use switchboard_message::Start;
+use switchboard_store::Sharing;
 
 /// Settings of a group. Out of range values are refused when the group runs.
 ///
@@ -40,6 +41,10 @@ pub struct Options {
     /// How long a group that is asked to end waits for its running handlers. Default 4 s,
     /// limit 60 s.
     pub patience: Duration,
+    /// Whether other processes run the same group on the same store. The broker divides the
+    /// deliveries among them anyway; shared, one of them works off the blocked keys. Default
+    /// alone.
+    pub sharing: Sharing,
 }
 
 // === impl Options ===
@@ -57,6 +62,7 @@ impl Default for Options {
             drop_expired: false,
             remember_foreign: Duration::from_secs(7 * 24 * 3600),
             patience: Duration::from_secs(4),
+            sharing: Sharing::Alone,
         }
     }
 }

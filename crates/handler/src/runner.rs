@@ -9,8 +9,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use switchboard_core::{Clock, Context, Envelope, Key, Name, Position, Rng, Timestamp, Verdict};
+use switchboard_store::leases::Keeper;
 use switchboard_store::{
-    CommitError, Custody, Failure as Failed, GateOp, Handled, Progress, Store, Unit,
+    CommitError, Custody, Failure as Failed, GateOp, Handled, Lease, Progress, Store, Unit,
 };
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,8 @@ pub(crate) struct Runner {
     pub(crate) gated: AtomicBool,
     /// Tells the drainer that a key was blocked.
     pub(crate) blocked: Notify,
+    /// Who holds the lease to work off blocked keys, if others run this group on the store too.
+    pub(crate) keeper: Option<Arc<Keeper>>,
     /// Keys that are blocked as far as this member knows, so that it does not run a handler in
     /// vain. A hint: the store decides.
     known_blocked: Mutex<HashSet<Key>>,
@@ -52,8 +55,8 @@ pub(crate) struct Runner {
 pub(crate) enum Place<'a> {
     /// Just delivered: its mark and the group's progress go into the unit.
     Delivered(&'a Job),
-    /// At the head of a blocked key: the unit releases exactly this entry.
-    Waiting { key: &'a Key, entry: u64 },
+    /// At the head of a blocked key: the unit releases exactly this entry, under this lease.
+    Waiting { key: &'a Key, entry: u64, lease: Option<&'a Lease> },
 }
 
 /// What became of the attempts to commit a message's effect.
@@ -98,7 +101,9 @@ impl Runner {
         planted: Planted,
         stop: CancellationToken,
     ) -> Self {
+        let lease = format!("gates/{group}");
         Self {
+            keeper: options.sharing.keeper(&store, &clock, &lease),
             retries: Retries::of(&options),
             numbers: Numbers::of(&group),
             permits: Semaphore::new(options.concurrency),
@@ -211,6 +216,11 @@ impl Runner {
                 Next::Again
             }
             (error @ CommitError::Invalid(_), _) => Next::Fail(error.into()),
+            (CommitError::Conflict(_), Place::Waiting { lease: Some(lease), .. })
+                if !self.still_holds(lease).await =>
+            {
+                Next::Return(Effect::Moved)
+            }
             (error, _) => {
                 *conflicts += 1;
                 self.numbers.conflicts.increment(1);
@@ -242,9 +252,10 @@ impl Runner {
                 unit.progress.extend(progress);
                 (unit, position)
             }
-            Place::Waiting { key, entry } => {
+            Place::Waiting { key, entry, lease } => {
                 let (group, key) = (self.group.clone(), key.clone());
                 unit.gates.push(GateOp::Release { group, key, entry });
+                unit.conditions.extend(lease.map(Lease::fence));
                 (unit, None)
             }
         }
@@ -333,6 +344,14 @@ impl Runner {
 
     pub(crate) fn wait(&self, tries: u32, (least, most): (Duration, Duration)) -> Duration {
         backoff(tries, least, most, &mut self.rng.lock())
+    }
+
+    /// Whether a conflict has another reason than that another process has the lease by now.
+    pub(crate) async fn still_holds(&self, lease: &Lease) -> bool {
+        match &self.keeper {
+            Some(keeper) => keeper.still(lease).await,
+            None => true,
+        }
     }
 
     pub(crate) fn lost_store(&self, error: CommitError) -> Error {

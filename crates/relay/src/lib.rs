@@ -57,6 +57,14 @@
 //! - A message that fails for now blocks its slot alone. One that can never be published parks its key alone, as a dead letter of the
 //!   group [`GROUP`], in the same commit as the slot's checkpoint; an operator replays it like any other.
 //! - A checkpoint never passes a message that the broker has not answered.
+//!
+//! # Several processes
+//!
+//! Set [`Options::sharing`] when a service runs as several processes over one store. Each relay then publishes an even share of the
+//! slots, in 16 ranges, under leases ([`switchboard_store::leases`]), and one of them fires the timers. When processes come and go,
+//! ranges are handed over in about a second; those of a process that died are taken after the leases' time to live. Whoever takes a
+//! range begins at its stored checkpoints. A relay that lost a range without noticing may repeat messages, but its checkpoints and
+//! parked keys are refused and counted. Each relay reads the whole outbox and passes over what is not its own.
 
 pub mod error;
 pub mod metrics;
