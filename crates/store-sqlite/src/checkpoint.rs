@@ -3,15 +3,22 @@
 //! Most of a checkpoint runs beside the writer. A passive checkpoint alone would never catch up
 //! with a busy one, so its short tail takes the writer's turn; after it the file is overwritten
 //! from its beginning, which is cheaper than letting it grow.
+//!
+//! A sync that fails ends it for good. SQLite syncs the database only when a checkpoint reaches the
+//! end of the write-ahead file, and counts what earlier passes copied as done all the same: those
+//! pages may be gone, the next pass would not copy them again, and its sync would succeed. Only
+//! opening the store anew, which copies the whole file again, makes up for it; until then nobody
+//! may checkpoint, not even by closing the last connection.
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use switchboard_core::{Name, chain};
 
 use crate::metrics;
@@ -32,6 +39,9 @@ pub(crate) struct Shared {
     signal: Mutex<Signal>,
     changed: Condvar,
     threshold: usize,
+    /// Snapshots that are open for long. They keep the file in use, so asking for it as a whole
+    /// would only stop the writer; it grows until they are gone.
+    held: AtomicUsize,
     /// A sync has failed: what it should have written may be gone, and the next one would not say.
     is_poisoned: AtomicBool,
 }
@@ -52,6 +62,7 @@ impl Shared {
             signal: Mutex::default(),
             changed: Condvar::new(),
             threshold: pages.max(32),
+            held: AtomicUsize::new(0),
             is_poisoned: AtomicBool::new(false),
         })
     }
@@ -74,6 +85,20 @@ impl Shared {
     /// Whether a checkpoint has failed to sync; then nothing more may be committed.
     pub(crate) fn is_poisoned(&self) -> bool {
         self.is_poisoned.load(Ordering::Acquire)
+    }
+
+    /// A snapshot begins that stays open for long.
+    pub(crate) fn hold(&self) {
+        self.held.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// It has ended; the next commit asks for a checkpoint.
+    pub(crate) fn let_go(&self) {
+        self.held.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn is_held(&self) -> bool {
+        self.held.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn stop(&self) {
@@ -109,12 +134,20 @@ pub(crate) fn spawn(
     shared: Arc<Shared>,
     source: Name,
 ) -> std::io::Result<JoinHandle<()>> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(std::io::Error::other)?;
     std::thread::Builder::new().name(format!("{source}-checkpoint")).spawn(move || {
         while let Some(pages) = shared.wait() {
             if let Err(error) = checkpoint(&connection, &shared, pages, &source) {
                 let code = error.sqlite_error().map(|error| error.extended_code);
                 if code == Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) {
                     shared.is_poisoned.store(true, Ordering::Release);
+                    tracing::error!(
+                        store = %source, error = %chain(&error),
+                        "a checkpoint was not synced: open the store again"
+                    );
+                    return;
                 }
                 // After anything else the next commit asks again: the write-ahead file keeps it all.
                 tracing::warn!(store = %source, error = %chain(&error), "checkpoint failed");
@@ -129,8 +162,11 @@ fn checkpoint(
     pages: usize,
     source: &Name,
 ) -> rusqlite::Result<()> {
-    if pages < HARD * shared.threshold {
+    if pages < HARD * shared.threshold || shared.is_held() {
         run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    }
+    if shared.is_held() {
+        return Ok(());
     }
     let turn = shared.turn.lock();
     let begun = Instant::now();

@@ -36,8 +36,13 @@
 //!
 //! - [`Options`], [`OpenError`] how to open a store, and what keeps it from opening
 //! - [`SqliteStore`] the store itself; a cheap handle
+//! - [`backup`] copying a store while it goes on
+//! - [`compare`] what a newer copy of a store knows that an older one does not
 //!
 //! It is not a pool of connections for queries of one's own, and never a file shared by processes.
+
+pub mod backup;
+pub mod compare;
 
 mod checkpoint;
 mod error;

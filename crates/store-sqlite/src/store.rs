@@ -113,6 +113,10 @@ impl SqliteStore {
         &self.inner.declared
     }
 
+    pub(crate) fn turns(&self) -> &Arc<checkpoint::Shared> {
+        &self.inner.turns
+    }
+
     pub(crate) fn pool(&self) -> &Arc<Pool> {
         &self.inner.pool
     }
@@ -224,20 +228,24 @@ impl Inner {
         threads.checkpointer = Some(checkpointer.map_err(not_started)?);
         Ok(())
     }
+
+    fn end(&self, thread: Option<JoinHandle<()>>) {
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!(store = %self.path.display(), "a thread of the store has panicked");
+        }
+    }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.queue.close();
-        self.turns.stop();
-        self.pool.close();
         let mut threads = self.threads.lock();
-        // The writer goes last: it checkpoints what is left.
-        for thread in [threads.checkpointer.take(), threads.writer.take()].into_iter().flatten() {
-            if thread.join().is_err() {
-                tracing::error!(store = %self.path.display(), "a thread of the store has panicked");
-            }
-        }
+        // The writer goes last: it checkpoints what is left, and whoever closes the file as the
+        // last one deletes the write-ahead file unless it was told not to.
+        self.turns.stop();
+        self.end(threads.checkpointer.take());
+        self.pool.close();
+        self.queue.close();
+        self.end(threads.writer.take());
     }
 }
 

@@ -63,6 +63,11 @@ impl Pool {
         result
     }
 
+    /// How the store was opened.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Closes the idle connections; busy ones close when they are given back.
     pub(crate) fn close(&self) {
         self.idle.lock().take();

@@ -142,7 +142,7 @@ impl<'c> Writer<'c> {
         let flag = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         let kept = connection.set_db_config(flag, true);
         // What a failed sync has left behind must not be taken for good.
-        if !self.broken && kept.is_ok() {
+        if !self.broken && !self.turns.is_poisoned() && kept.is_ok() {
             let checkpoint = "PRAGMA wal_checkpoint(PASSIVE)";
             if let Err(error) = connection.query_row(checkpoint, [], |_| Ok(())) {
                 let source = &self.sealer.identity().source;

@@ -1,6 +1,7 @@
 //! The SQLite store keeps the contract, opens only what it may, and survives power cuts.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backup;
 mod crash;
 mod faults;
 mod opening;
