@@ -5,10 +5,11 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::process;
+use crate::{house, process};
 
 /// Tells package scripts whether they may start services; 101 means that they may not.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -51,13 +52,17 @@ pub(crate) fn ensure(needs: &[Need]) -> anyhow::Result<()> {
         bail!("missing here: {}; as root run `apt-get install {names}`", list(&missing));
     }
     let _policy = Policy::forbid_starting()?;
-    let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
+    eprintln!("installing {names}");
+    let log = house::cache()?.join("debian.log");
     // Somebody else's apt-get may be at work: wait for its lock instead of failing.
-    let patient = "DPkg::Lock::Timeout=300";
-    process::run_with("apt-get", &["update", "-qq", "-o", patient], &quiet)?;
-    let mut arguments = vec!["install", "-y", "-qq", "-o", patient, "--no-install-recommends"];
-    arguments.extend(&packages);
-    process::run_with("apt-get", &arguments, &quiet)
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(["-qq", "-o", "DPkg::Lock::Timeout=300"]).args(arguments);
+        process::logged(command.env("DEBIAN_FRONTEND", "noninteractive"), &log)
+    };
+    apt(&["update"])?;
+    let install = ["install", "-y", "--no-install-recommends"];
+    apt(&[&install[..], &packages].concat())
         .with_context(|| format!("could not install {names}"))?;
     match missing.iter().find(|need| !need.present.holds()) {
         None => Ok(()),

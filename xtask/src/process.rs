@@ -1,5 +1,6 @@
 //! Other programs: run one to its end, or keep one and be sure to stop it.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,6 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use crate::house;
+
+/// How many lines of a log an error shows.
+const TAIL_LINES: usize = 30;
 
 /// Runs a program in the project's root, its output shown, and fails if it fails.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
@@ -58,6 +62,36 @@ pub(crate) fn quietly(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
         bail!("`{program} {}` failed: {} {said}", arguments.join(" "), output.status);
     }
     Ok(())
+}
+
+/// Runs a command that is silent while all is well; what it says goes to a log that errors show.
+pub(crate) fn logged(command: &mut Command, log: &Path) -> anyhow::Result<()> {
+    let file = File::options().create(true).append(true).open(log)?;
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file)
+        .status()
+        .with_context(|| format!("cannot start `{name}`"))?;
+    if !status.success() {
+        bail!("`{name}` failed: {status}\n{}", tail(log));
+    }
+    Ok(())
+}
+
+/// The end of a log with its path, for errors.
+pub(crate) fn tail(log: &Path) -> String {
+    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    match text {
+        Ok(text) => format!("{}\nThe whole log: {}", last_lines(&text, TAIL_LINES), log.display()),
+        Err(error) => format!("(its log {} cannot be read: {error})", log.display()),
+    }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 /// Whether a program can be found.
@@ -154,5 +188,25 @@ impl Drop for Beside {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_command_that_fails_shows_what_it_said() {
+        let root = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo no such artifact; exit 1"]);
+        let error = logged(&mut command, &root.path().join("log")).unwrap_err().to_string();
+        assert!(error.contains("no such artifact"), "{error}");
+    }
+
+    #[test]
+    fn a_log_is_cut_to_its_end() {
+        assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
+        assert_eq!(last_lines("a", 2), "a");
     }
 }

@@ -20,8 +20,6 @@ use crate::process;
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(120);
 /// How long an orderly stop may take.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
-/// How many lines of a log an error shows.
-const TAIL_LINES: usize = 30;
 
 /// One process, for as long as it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +58,10 @@ pub(crate) fn start(
         .stderr(file)
         .spawn()
         .with_context(|| format!("cannot start `{name}`"))?;
-    let process = Process::of(child.id()).context("it ended at once")?;
-    process.remember(pid_file)?;
+    let daemon = Process::of(child.id());
+    if let Some(daemon) = daemon {
+        daemon.remember(pid_file)?;
+    }
     let begun = Instant::now();
     loop {
         let said = since(log, before)?;
@@ -72,11 +72,11 @@ pub(crate) fn start(
             return Ok(());
         }
         if let Some(status) = child.try_wait()? {
-            bail!("`{name}` ended while it started ({status}).\n{}", tail(log));
+            bail!("`{name}` ended while it started ({status}).\n{}", process::tail(log));
         }
         if begun.elapsed() > START_LIMIT {
-            process.kill()?;
-            bail!("`{name}` was not ready within {START_LIMIT:?}.\n{}", tail(log));
+            daemon.map_or(Ok(()), Process::kill)?;
+            bail!("`{name}` was not ready within {START_LIMIT:?}.\n{}", process::tail(log));
         }
         pause();
     }
@@ -86,20 +86,6 @@ pub(crate) fn start(
 pub(crate) fn accepts(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
-}
-
-/// The end of a log with its path, for errors.
-pub(crate) fn tail(log: &Path) -> String {
-    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    match text {
-        Ok(text) => format!("{}\nThe whole log: {}", last_lines(&text, TAIL_LINES), log.display()),
-        Err(error) => format!("(its log {} cannot be read: {error})", log.display()),
-    }
-}
-
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 /// What was appended to a file since it was this long.
@@ -235,12 +221,6 @@ mod tests {
         assert!(!Stat::parse(&dead).unwrap().ended);
         assert!(Stat::parse(&dead.replace(" 0 9 0 ", " 0 1 0 ")).unwrap().ended);
         assert_eq!(Stat::parse("123 (cut"), None);
-    }
-
-    #[test]
-    fn a_log_is_cut_to_its_end() {
-        assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
-        assert_eq!(last_lines("a", 2), "a");
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 
-use super::{Engine, daemon, kafka, postgres, rabbit};
+use super::{Engine, kafka, postgres, rabbit};
 use crate::debian::{self, Need, Present};
-use crate::house;
+use crate::{house, process};
 
 /// The part of Maven that fetches, of one exact version.
 const MAVEN_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
@@ -78,7 +78,7 @@ pub(crate) fn maven(folder: &Path, goal: &[&str]) -> anyhow::Result<()> {
     let [goal, arguments @ ..] = goal else { bail!("no goal for Maven") };
     let mut command = Command::new("mvn");
     command.args(["--batch-mode", "--quiet", &format!("{MAVEN_PLUGIN}:{goal}")]).args(arguments);
-    logged(command.current_dir(folder), &folder.join("maven.log"))
+    process::logged(command.current_dir(folder), &folder.join("maven.log"))
 }
 
 /// The Python whose packages the tests use.
@@ -98,27 +98,11 @@ fn install_python() -> anyhow::Result<()> {
     python_package()?.install(|folder| {
         let target = folder.to_string_lossy();
         let log = folder.with_extension("log");
-        logged(Command::new("python3").args(["-m", "venv", &target]), &log)?;
+        process::logged(Command::new("python3").args(["-m", "venv", &target]), &log)?;
         let mut pip = Command::new(folder.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"]);
-        logged(pip.args(PYTHON_PACKAGES), &log)
+        process::logged(pip.args(PYTHON_PACKAGES), &log)
     })
-}
-
-/// Runs a command that is silent while all is well; what it says goes to a log that errors show.
-fn logged(command: &mut Command, log: &Path) -> anyhow::Result<()> {
-    let file = File::options().create(true).append(true).open(log)?;
-    let name = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .stdin(std::process::Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file)
-        .status()
-        .with_context(|| format!("cannot start `{name}`"))?;
-    if !status.success() {
-        bail!("`{name}` failed: {status}\n{}", daemon::tail(log));
-    }
-    Ok(())
 }
 
 /// A folder of the cache that is complete or unused.
@@ -189,14 +173,5 @@ mod tests {
         assert!(package.folder().join("all").exists());
         assert!(!package.folder().join("half").exists());
         package.install(|_| bail!("must not be installed twice")).unwrap();
-    }
-
-    #[test]
-    fn a_silent_command_that_fails_shows_what_it_said() {
-        let root = tempfile::tempdir().unwrap();
-        let mut command = Command::new("sh");
-        command.args(["-c", "echo no such artifact; exit 1"]);
-        let error = logged(&mut command, &root.path().join("log")).unwrap_err().to_string();
-        assert!(error.contains("no such artifact"), "{error}");
     }
 }

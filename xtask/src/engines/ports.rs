@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 /// Below the ports that systems hand to outgoing connections. A client that reconnects to a stopped
 /// engine could otherwise be given the engine's own port, connect to itself, and keep it taken.
 const PORTS: Range<u16> = 20_000..30_000;
+
+/// How long a port must be taken before it counts as another program's.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// So many different ports that nobody listens on, searched from a random place so that two that
 /// search at the same time hardly meet.
@@ -32,8 +36,20 @@ fn choose(count: usize, seed: u64, is_free: impl Fn(u16) -> bool) -> Option<Vec<
     (chosen.len() == count).then(|| chosen.into_iter().collect())
 }
 
-/// Whether nobody listens on it.
-pub(super) fn is_free(port: u16) -> bool {
+/// Whether another program keeps it. One look is not enough: a process that is just being born holds
+/// what we had open at that moment, among it the ports that another thread was trying.
+pub(super) fn is_kept(port: u16) -> bool {
+    let begun = Instant::now();
+    while !is_free(port) {
+        if begun.elapsed() > PATIENCE {
+            return true;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    false
+}
+
+fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
@@ -57,7 +73,7 @@ mod tests {
     #[test]
     fn a_port_that_somebody_listens_on_is_not_free() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert!(!is_free(listener.local_addr().unwrap().port()));
+        assert!(is_kept(listener.local_addr().unwrap().port()));
         assert_eq!(free(3, 7).unwrap().len(), 3);
     }
 }

@@ -113,7 +113,7 @@ impl Instance {
     /// Fails if another program has taken one of its first `count` ports since they were chosen.
     pub(crate) fn require_ports(&self, count: usize) -> anyhow::Result<()> {
         let name = self.engine.name();
-        match self.ports.iter().take(count).find(|port| !ports::is_free(**port)) {
+        match self.ports.iter().take(count).find(|port| ports::is_kept(**port)) {
             None => Ok(()),
             Some(port) => bail!(
                 "port {port} of {name} is taken by another program: start anew after \
