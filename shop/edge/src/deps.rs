@@ -8,10 +8,11 @@ use std::sync::Arc;
 use switchboard_core::{Clock, Name, Rng};
 use switchboard_handler::Group;
 use switchboard_message::Broker;
-use switchboard_relay::Relay;
-use switchboard_store::Store;
+use switchboard_relay::{Relay, Running};
+use switchboard_store::{Sharing, Store};
+use tokio_util::sync::CancellationToken;
 
-use crate::Auth;
+use crate::{Auth, insist};
 
 /// The seams of one service. It does not know what stands behind them.
 #[derive(Clone, Debug)]
@@ -46,13 +47,34 @@ pub(crate) type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send
 impl Deps {
     /// The relay of the service's store.
     pub fn relay(&self) -> Relay {
+        let options =
+            switchboard_relay::Options { sharing: self.process.sharing(), ..Default::default() };
         Relay::new(self.store.clone(), self.broker.clone(), self.clock.clone())
+            .with_options(options)
+    }
+
+    /// The relay, when it may publish: tried until the engines answer, `None` once `shutdown` has
+    /// begun. A service takes no calls before.
+    ///
+    /// # Errors
+    /// When trying again is of no use.
+    pub async fn start_relay(
+        &self,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Running>, switchboard_relay::Error> {
+        insist("the relay", shutdown, || self.relay().start()).await
     }
 
     /// A group of the service, without handlers yet.
     pub fn group(&self, name: &str) -> Group {
         let (store, broker) = (self.store.clone(), self.broker.clone());
         Group::new(name, store, broker, self.clock.clone(), self.rng.clone().fork())
+            .with_options(self.group_options())
+    }
+
+    /// The settings of a group that sets nothing itself.
+    pub fn group_options(&self) -> switchboard_handler::Options {
+        switchboard_handler::Options { sharing: self.process.sharing(), ..Default::default() }
     }
 }
 
@@ -65,9 +87,9 @@ impl Process {
         Self { holder: Some(holder.into()), probes: Vec::new() }
     }
 
-    /// What the process is called among those that share its stores; `None` when it is alone.
-    pub fn holder(&self) -> Option<&Name> {
-        self.holder.as_ref()
+    /// Whether other processes work on the same stores, as relays and groups are told.
+    pub fn sharing(&self) -> Sharing {
+        self.holder.clone().map_or(Sharing::Alone, Sharing::leased)
     }
 
     /// The same, not ready while this does not answer. It is asked at every `/readyz`, and given

@@ -23,6 +23,7 @@
 //! - [`page`] collections with signed cursors
 //! - [`serve`](mod@serve) one listener with everything around its routes
 //! - [`operator`] what operators ask of a service's store
+//! - [`insist`](mod@insist) what is tried until it works
 //! - [`parts`] what runs side by side, and ends together
 //! - [`request`] the id and the context of a call
 //! - [`deps`] what a service is given
@@ -32,6 +33,7 @@ pub mod auth;
 pub mod deps;
 pub mod idempotency;
 pub mod input;
+pub mod insist;
 pub mod metrics;
 pub mod operator;
 pub mod page;
@@ -46,6 +48,7 @@ pub use auth::{Auth, AuthError, MaybePrincipal, Principal, Role};
 pub use deps::{Deps, Process};
 pub use idempotency::{IDEMPOTENCY, IdempotencyKey, Idempotent, Stored};
 pub use input::Input;
+pub use insist::insist;
 pub use page::{Collection, Page};
 pub use parts::Parts;
 pub use problem::{FieldError, Problem};

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use shop_contracts::Money;
 use shop_contracts::inventory::{Item, ProductListed};
 use shop_edge::Deps;
-use switchboard_core::{Clock, Context, Rng};
+use switchboard_core::{Clock, Context, Retryable, Rng, Verdict};
 use switchboard_store::{CommitError, Expect, Row, Select, Store, StoreError, Table, Unit, Value};
 
 use crate::catalogue::{CATALOGUE, CURRENCY, ON_HAND};
@@ -59,6 +59,18 @@ pub enum Error {
 pub(crate) struct Loaded {
     pub(crate) reservation: Option<Reservation>,
     pub(crate) unchanged: Expect,
+}
+
+// === impl Error ===
+
+impl Retryable for Error {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Refused(_) | Self::NotFound => Verdict::Terminal,
+            Self::Read(error) => error.verdict(),
+            Self::Commit(error) => error.verdict(),
+        }
+    }
 }
 
 // === impl App ===

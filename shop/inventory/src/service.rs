@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use shop_contracts::inventory::{COMMANDS, PRODUCTS};
-use shop_edge::{Deps, Health, Parts};
+use shop_edge::{Deps, Health, Parts, insist};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::{Retention, Topic};
@@ -40,16 +40,18 @@ pub async fn run(
 ) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
-    let relay = deps.relay().start().await?;
+    let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
     let app = App::new(&deps);
     let saga = participant::saga(&app, &deps);
     let routes = rest::routes(app.clone(), &deps);
     let listed = Arc::new(AtomicBool::new(false));
     let is_listed = Arc::clone(&listed);
     let health = Health::of(&deps).check("products", move || is_listed.load(Ordering::Acquire));
+    let ending = shutdown.clone();
     let listing = async move {
-        app.seed().await?;
-        listed.store(true, Ordering::Release);
+        if insist("the first listing", &ending, || app.seed()).await?.is_some() {
+            listed.store(true, Ordering::Release);
+        }
         Ok::<(), crate::app::Error>(())
     };
     let relay = relay.run(shutdown.clone());

@@ -1,7 +1,7 @@
 //! The service as a whole: what it owns, and how it runs.
 
 use shop_contracts::orders::{EVENTS, REPLIES};
-use shop_edge::{Deps, Health, Parts};
+use shop_edge::{Deps, Health, Parts, insist};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::Topic;
@@ -36,7 +36,7 @@ pub async fn run(
 ) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
-    let relay = deps.relay().start().await?;
+    let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
     let app = App::new(&deps);
     let groups = groups(&app, &deps);
     let products = app.products.clone();
@@ -63,8 +63,8 @@ pub async fn run(
 /// every few milliseconds, for the short time after the very first start.
 async fn follow(products: Products, shutdown: CancellationToken) -> Result<(), BoxError> {
     loop {
-        products.look().await?;
-        if products.is_complete() {
+        let looked = insist("the catalogue", &shutdown, || products.look()).await?;
+        if looked.is_none() || products.is_complete() {
             return Ok(());
         }
         tokio::select! {

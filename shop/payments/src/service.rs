@@ -35,7 +35,7 @@ pub async fn run(
 ) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
-    let relay = deps.relay().start().await?;
+    let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
     let app = App::new(&deps);
     let (saga, users) = (participant::saga(&app, &deps), participant::users(&app, &deps));
     let routes = rest::routes(app, &deps);

@@ -29,7 +29,7 @@ pub async fn run(
 ) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
-    let relay = deps.relay().start().await?;
+    let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
     let app = App::new(&deps);
     let routes = rest::routes(app, &deps);
     Parts::new()

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 use crate::platform::StartError;
 
+/// After so long without an answer somebody who starts a shop is told what it waits for.
+const QUIET: Duration = Duration::from_millis(500);
 /// The first wait between two attempts, and the longest.
 const BETWEEN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
@@ -30,7 +32,8 @@ where
     let (mut wait, mut told) = (BETWEEN.0, false);
     loop {
         let left = patience.saturating_sub(begun.elapsed());
-        let source: BoxError = match tokio::time::timeout(left, attempt()).await {
+        let attempt = aloud(attempt(), engine, patience, &mut told);
+        let source: BoxError = match tokio::time::timeout(left, attempt).await {
             Ok(Ok(opened)) => {
                 if told {
                     tracing::info!("{engine} answers");
@@ -42,19 +45,42 @@ where
                 let (engine, source) = (engine.to_string(), error.into());
                 return Err(StartError::Engine { engine, flag, source });
             }
-            Err(elapsed) => elapsed.into(),
+            Err(_) => "no answer came".into(),
         };
         if begun.elapsed() + wait >= patience {
             return Err(StartError::Away { engine: engine.to_string(), flag, patience, source });
         }
         if !told {
             told = true;
-            let (seconds, error) = (patience.as_secs(), chain(&*source));
-            tracing::warn!(error, "waiting up to {seconds} s for {engine}");
+            say(engine, patience, &chain(&*source));
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(BETWEEN.1);
     }
+}
+
+/// Says that somebody waits when an attempt itself takes long.
+async fn aloud<T>(
+    attempt: impl Future<Output = T>,
+    engine: &impl Display,
+    patience: Duration,
+    told: &mut bool,
+) -> T {
+    tokio::pin!(attempt);
+    tokio::select! {
+        biased;
+        answer = &mut attempt => return answer,
+        () = tokio::time::sleep(QUIET), if !*told => {
+            *told = true;
+            say(engine, patience, "no answer yet");
+        }
+    }
+    attempt.await
+}
+
+fn say(engine: &impl Display, patience: Duration, error: &str) {
+    let seconds = patience.as_secs();
+    tracing::warn!(error, "waiting up to {seconds} s for {engine}");
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use switchboard_core::BoxError;
 
 use super::remote::{Remote, url};
 use super::{log, runtime, show};
+use crate::backends::BrokerUrl;
 use crate::folder;
 use crate::settings::Settings;
 use crate::topology;
@@ -40,7 +41,10 @@ struct Finding(Found, &'static str, String);
 /// Only when the report cannot be made at all.
 pub fn run(settings: &Settings) -> Result<ExitCode, BoxError> {
     let folder = &settings.data.value;
-    let mut findings = vec![data(folder), space(folder), sync(folder), records(folder)];
+    let mut findings = vec![data(folder), space(folder), sync(folder)];
+    if settings.broker.value == BrokerUrl::Embedded {
+        findings.push(records(folder));
+    }
     findings.extend(runtime()?.block_on(platform(settings)));
     let rows = findings.iter().map(|Finding(found, what, detail)| {
         let word = match found {

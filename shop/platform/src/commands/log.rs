@@ -11,6 +11,7 @@ use switchboard_log::file::OsFiles;
 use super::remote::{Remote, segment};
 use super::runtime;
 use super::show::{self, text};
+use crate::backends::BrokerUrl;
 use crate::cli::Log;
 use crate::settings::Settings;
 
@@ -20,7 +21,10 @@ use crate::settings::Settings;
 /// What keeps the log from being read.
 pub fn run(settings: &Settings, action: &Log) -> Result<ExitCode, BoxError> {
     match action {
-        Log::Inspect { json } => inspect(&settings.data.value.join("log"), *json),
+        Log::Inspect { json } => match &settings.broker.value {
+            BrokerUrl::Embedded => inspect(&settings.data.value.join("log"), *json),
+            other => Err(not_here(other).into()),
+        },
         Log::Read { topic, partition, after, limit, json } => {
             let path = format!(
                 "/api/v1/operator/records?topic={}&partition={partition}&after={after}\
@@ -32,6 +36,15 @@ pub fn run(settings: &Settings, action: &Log) -> Result<ExitCode, BoxError> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// There are no files to look into.
+fn not_here(broker: &BrokerUrl) -> String {
+    let how = match broker {
+        BrokerUrl::Kafka(_) => "`switchboard log read TOPIC` shows its records",
+        _ => "it keeps no history, only what waits; its own tools and the console show how much",
+    };
+    format!("the log's files are the embedded broker's, and the broker is {broker}: {how}")
 }
 
 /// Reads every segment of a log's folder and verifies every record in it.

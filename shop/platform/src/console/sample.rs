@@ -158,5 +158,7 @@ async fn ready(shop: &Shop) -> BTreeMap<String, bool> {
     let answer = shop.client.call(Method::GET, "/readyz", &Call::default()).await;
     let Ok(answer) = answer else { return BTreeMap::new() };
     let services = answer.body["services"].as_object().cloned().unwrap_or_default();
-    services.into_iter().map(|(name, word)| (name, word == "ready")).collect()
+    let is_ready =
+        |word: &serde_json::Value| word.as_str().is_some_and(|it| it.starts_with("ready"));
+    services.into_iter().map(|(name, word)| (name, is_ready(&word))).collect()
 }
