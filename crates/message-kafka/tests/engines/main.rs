@@ -3,7 +3,14 @@
 //! The address comes from `SWITCHBOARD_TEST_KAFKA`; `cargo xtask test` starts an engine and sets it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod crashes;
 mod engine;
+mod letters;
+mod progress;
+mod raw;
+mod rebalances;
+mod retention;
+mod strangers;
 
 use std::time::Duration;
 
@@ -20,15 +27,18 @@ fn options() -> Options {
         .with_drain(Duration::from_millis(300))
 }
 
-async fn connect() -> KafkaBroker {
-    KafkaBroker::connect(options()).await.unwrap()
+async fn connect(options: &Options) -> KafkaBroker {
+    KafkaBroker::connect(options.clone()).await.unwrap()
+}
+
+/// A broker with settings of its own, as the helpers of the suite take it.
+async fn subject(options: &Options) -> Subject {
+    let guard = Engine::shared().await;
+    Subject::new(connect(options).await).holding(guard)
 }
 
 mod suite {
     use super::*;
 
-    switchboard_testkit::message_suite!(async || {
-        let guard = Engine::shared().await;
-        Subject::new(connect().await).holding(guard)
-    });
+    switchboard_testkit::message_suite!(async || subject(&options()).await);
 }
