@@ -8,6 +8,7 @@ use switchboard_store::{
     CommitError, Compare, Row, Select, Store, StoreError, Table, Unit, Value, table::SELECT_LIMIT,
 };
 
+use crate::mail::Courier;
 use crate::routes::Destination;
 use crate::switches::Switches;
 use crate::tables::{COUNTERS, SWITCHES};
@@ -21,6 +22,7 @@ pub struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     switches: Switches,
+    courier: Option<Arc<dyn Courier>>,
 }
 
 // === impl App ===
@@ -29,7 +31,19 @@ impl App {
     /// On these seams, with all groups switched on.
     pub fn new(deps: &Deps) -> Self {
         let switches = Switches::default();
-        Self { store: deps.store.clone(), clock: deps.clock.clone(), switches }
+        Self { store: deps.store.clone(), clock: deps.clock.clone(), switches, courier: None }
+    }
+
+    /// The same, and letters leave the shop with this courier.
+    #[must_use]
+    pub fn with_courier(mut self, courier: Option<Arc<dyn Courier>>) -> Self {
+        self.courier = courier;
+        self
+    }
+
+    /// Who takes letters out of the shop, if anybody does.
+    pub(crate) fn courier(&self) -> Option<&Arc<dyn Courier>> {
+        self.courier.as_ref()
     }
 
     /// The switches of the groups.

@@ -5,6 +5,7 @@
 //! - [`routes`] which event goes where: data
 //! - [`router`] passes events on
 //! - [`email`], [`analytics`], [`notification`] the groups behind it
+//! - [`mail`] letters that leave the shop
 //! - [`switches`] stopping, starting and failing one of them
 //! - [`domain`] what is said and what is counted
 //! - [`app`] what all of them share
@@ -18,6 +19,7 @@ pub mod app;
 pub mod domain;
 pub mod edge;
 pub mod email;
+pub mod mail;
 pub mod notification;
 pub mod router;
 pub mod routes;
@@ -26,5 +28,5 @@ pub mod switches;
 pub mod tables;
 
 pub use app::App;
-pub use service::{NAME, groups, parts, run, topics};
+pub use service::{NAME, groups, parts, run, run_with, topics};
 pub use tables::TABLES;

@@ -8,16 +8,15 @@ use switchboard_handler::{Failure, Group};
 use switchboard_store::{Unit, Value};
 
 use crate::App;
-use crate::domain::{Happening, notice};
-use crate::router::{event_id, happened_at};
+use crate::domain::{Happening, identity, notice};
+use crate::router::happened_at;
 use crate::routes::Destination;
 use crate::tables::NOTIFICATIONS;
 
 /// The group.
 pub fn group(app: &App, deps: &Deps) -> Group {
     let app = app.clone();
-    let (store, broker, clock) = (deps.store.clone(), deps.broker.clone(), deps.clock.clone());
-    Group::new("notifications.notification", store, broker, clock, deps.rng.clone().fork()).on_any(
+    deps.group("notifications.notification").on_any(
         Destination::Notification.topic(),
         move |copy: Arc<Envelope>| {
             let app = app.clone();
@@ -47,6 +46,6 @@ impl App {
             ("order_id", Value::from(happening.order_id())),
             ("at", Value::from(happened_at(copy))),
         ];
-        Ok(Unit::new().put(&NOTIFICATIONS, event_id(copy), cells))
+        Ok(Unit::new().put(&NOTIFICATIONS, identity::of(&happening), cells))
     }
 }

@@ -17,9 +17,8 @@ pub(crate) const EVENT_ID: &str = "event-id";
 
 /// The group that reads every event of users and orders.
 pub fn group(deps: &Deps) -> Group {
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
     let pass_on = |cause: Arc<Envelope>| async move { Ok(passed_on(&cause)) };
-    Group::new("notifications.router", store, broker, deps.clock.clone(), deps.rng.clone().fork())
+    deps.group("notifications.router")
         .on_any(users::EVENTS, pass_on)
         .on_any(orders::EVENTS, pass_on)
 }
@@ -48,11 +47,6 @@ fn copy(event: &Envelope, destination: Destination) -> NewMessage {
 /// When the event of a copy happened.
 pub(crate) fn happened_at(copy: &Envelope) -> Timestamp {
     copy.headers.get(HAPPENED_AT).and_then(|time| time.parse().ok()).unwrap_or(copy.time)
-}
-
-/// Names the event of a copy: the same for every copy of it, whoever made it.
-pub(crate) fn event_id(copy: &Envelope) -> String {
-    copy.headers.get(EVENT_ID).map_or_else(|| copy.id.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

@@ -1,19 +1,26 @@
 //! The service as a whole: what it owns, and how it runs.
 
-use shop_edge::{Deps, Health, Parts};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shop_edge::{Deps, Health, Parts, insist};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::Topic;
-use switchboard_relay::Relay;
+use switchboard_store::Sharing;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::rest;
+use crate::mail::Courier;
 use crate::routes::Destination;
 use crate::{App, analytics, email, notification, router};
 
 /// The name of the service, its store and its messages' source.
 pub const NAME: &str = "notifications";
+
+/// How late a process may learn what an operator has told another one.
+const FOLLOW: Duration = Duration::from_secs(2);
 
 /// The topics that it owns.
 pub fn topics() -> Vec<Topic> {
@@ -44,19 +51,56 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
+    run_with(None, listener, deps, shutdown).await
+}
+
+/// The same, and letters leave the shop with a courier.
+///
+/// # Errors
+/// The failure of the part.
+pub async fn run_with(
+    courier: Option<Arc<dyn Courier>>,
+    listener: TcpListener,
+    deps: Deps,
+    shutdown: CancellationToken,
+) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
-    let (store, broker) = (deps.store.clone(), deps.broker.clone());
-    let relay = Relay::new(store, broker, deps.clock.clone()).start().await?;
-    let app = App::new(&deps);
-    app.restore_switches().await?;
+    let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
+    let app = App::new(&deps).with_courier(courier);
+    if insist("the switches", &shutdown, || app.restore_switches()).await?.is_none() {
+        return Ok(());
+    }
     let routes = rest::routes(app.clone(), &deps);
-    let edge = shop_edge::serve(listener, routes, health(&app), shutdown.clone());
+    let edge = shop_edge::serve(listener, routes, health(&app, &deps), shutdown.clone());
+    let following = follow_switches(app.clone(), deps.process.sharing(), shutdown.clone());
     parts(&app, &deps, &shutdown)
         .with("the relay", relay.run(shutdown.clone()))
+        .with("the switches", following)
         .with("the edge", edge)
         .run(shutdown)
         .await
+}
+
+/// Does what an operator has told another process of the service: switches are rows, and rows tell
+/// nobody that they have changed. A process that is alone is told everything itself.
+async fn follow_switches(
+    app: App,
+    sharing: Sharing,
+    shutdown: CancellationToken,
+) -> Result<(), BoxError> {
+    if sharing == Sharing::Alone {
+        return Ok(());
+    }
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(FOLLOW) => {}
+        }
+        if let Err(error) = app.restore_switches().await {
+            tracing::debug!(%error, "the switches cannot be read now");
+        }
+    }
 }
 
 /// The router and the groups behind it, for whoever brings a relay: services and simulations.
@@ -73,8 +117,8 @@ pub fn parts(app: &App, deps: &Deps, shutdown: &CancellationToken) -> Parts {
 
 /// Ready while no group waits to be started again. One that an operator has stopped is as it
 /// should be.
-fn health(app: &App) -> Health {
-    Destination::ALL.into_iter().fold(Health::new(), |health, destination| {
+fn health(app: &App, deps: &Deps) -> Health {
+    Destination::ALL.into_iter().fold(Health::of(deps), |health, destination| {
         let switches = app.switches().clone();
         health.check(destination.name(), move || switches.of(destination).broken().is_none())
     })

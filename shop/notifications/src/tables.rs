@@ -15,7 +15,7 @@ pub static CONTACTS: Table = Table {
     indexes: &[],
 };
 
-/// Every letter, by the id of the message that asked for it: writing it twice changes nothing.
+/// Every letter, by what it tells of: writing it twice changes nothing.
 pub static MAILBOX: Table = Table {
     name: "mailbox",
     columns: &[
@@ -30,7 +30,7 @@ pub static MAILBOX: Table = Table {
     indexes: &[&["at"], &["user_id", "at"]],
 };
 
-/// What customers see in the shop, by the id of the message that asked for it.
+/// What customers see in the shop, by what it tells of.
 pub static NOTIFICATIONS: Table = Table {
     name: "notifications",
     columns: &[

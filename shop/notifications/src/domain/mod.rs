@@ -2,6 +2,7 @@
 
 pub mod counting;
 pub mod happening;
+pub mod identity;
 pub mod letter;
 pub mod notice;
 pub mod words;

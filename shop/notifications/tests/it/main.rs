@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where it stands")]
 
+mod courier;
 mod edge;
 mod groups;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +16,7 @@ use shop_contracts::orders::{self, OrderPlaced, OrderStatus, OrderStatusChanged}
 use shop_contracts::users::{self, UserCreated};
 use shop_edge::testing::{Answer, Bench, Call, until_ready};
 use shop_notifications::edge::rest;
+use shop_notifications::mail::Courier;
 use shop_notifications::{App, NAME, TABLES, parts, run, topics};
 use switchboard_core::{BoxError, Envelope, Message, Rng};
 use switchboard_message::{Broker, Topic};
@@ -43,6 +46,14 @@ impl Shop {
         let shop = Self::without_topics();
         let read = [Topic::new(users::EVENTS), Topic::new(orders::EVENTS)];
         shop.bench.declare(topics().into_iter().chain(read)).await;
+        shop
+    }
+
+    /// With its topics, and letters leave the shop with this courier.
+    async fn with_courier(courier: Arc<dyn Courier>) -> Self {
+        let mut shop = Self::open().await;
+        shop.app = App::new(&shop.bench.deps).with_courier(Some(courier));
+        shop.routes = rest::routes(shop.app.clone(), &shop.bench.deps);
         shop
     }
 
