@@ -33,6 +33,7 @@
 
 pub mod gates;
 pub mod inbox;
+pub mod leases;
 pub mod log;
 pub mod rows;
 pub mod timers;
@@ -148,6 +149,12 @@ macro_rules! store_suite {
                 a_new_incarnation_begins_its_sequences_again,
                 watchers_see_what_was_answered,
                 lazy_units_are_committed_soon,
+            ],
+            leases: [
+                every_store_has_the_tables_of_leases,
+                of_rivals_for_a_lease_exactly_one_wins,
+                a_unit_of_a_former_holder_changes_nothing,
+                a_lease_passes_from_one_process_to_the_next,
             ],
         );
     };
