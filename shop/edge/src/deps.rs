@@ -37,6 +37,7 @@ pub struct Deps {
 pub struct Process {
     holder: Option<Name>,
     probes: Vec<(&'static str, Probe)>,
+    extras: http::Extensions,
 }
 
 /// Asks whether something answers now.
@@ -84,7 +85,7 @@ impl Process {
     /// One of several processes that may work on the same stores; each has a name of its own, which
     /// no other process has or had.
     pub fn one_of_many(holder: impl Into<Name>) -> Self {
-        Self { holder: Some(holder.into()), probes: Vec::new() }
+        Self { holder: Some(holder.into()), ..Self::default() }
     }
 
     /// Whether other processes work on the same stores, as relays and groups are told.
@@ -102,6 +103,19 @@ impl Process {
     {
         self.probes.push((name, Arc::new(move || Box::pin(probe()))));
         self
+    }
+
+    /// The same, with something for the one service that knows what to do with it, by its type: a
+    /// way out of the shop that most processes do without.
+    #[must_use]
+    pub fn with_extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
+        self.extras.insert(extra);
+        self
+    }
+
+    /// What this process has of this type.
+    pub fn extra<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.extras.get().cloned()
     }
 
     pub(crate) fn probes(&self) -> impl Iterator<Item = (&'static str, Probe)> {

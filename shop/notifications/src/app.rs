@@ -28,17 +28,11 @@ pub struct App {
 // === impl App ===
 
 impl App {
-    /// On these seams, with all groups switched on.
+    /// On these seams, with all groups switched on. If the process has an `Arc<dyn Courier>`,
+    /// letters leave the shop with it.
     pub fn new(deps: &Deps) -> Self {
-        let switches = Switches::default();
-        Self { store: deps.store.clone(), clock: deps.clock.clone(), switches, courier: None }
-    }
-
-    /// The same, and letters leave the shop with this courier.
-    #[must_use]
-    pub fn with_courier(mut self, courier: Option<Arc<dyn Courier>>) -> Self {
-        self.courier = courier;
-        self
+        let (store, clock) = (deps.store.clone(), deps.clock.clone());
+        Self { store, clock, switches: Switches::default(), courier: deps.process.extra() }
     }
 
     /// Who takes letters out of the shop, if anybody does.

@@ -28,5 +28,5 @@ pub mod switches;
 pub mod tables;
 
 pub use app::App;
-pub use service::{NAME, groups, parts, run, run_with, topics};
+pub use service::{NAME, groups, parts, run, topics};
 pub use tables::TABLES;

@@ -1,7 +1,5 @@
 //! The service as a whole: what it owns, and how it runs.
 
-use std::sync::Arc;
-use std::time::Duration;
 
 use shop_edge::{Deps, Health, Parts, insist};
 use switchboard_core::BoxError;
@@ -12,7 +10,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::rest;
-use crate::mail::Courier;
 use crate::routes::Destination;
 use crate::{App, analytics, email, notification, router};
 
@@ -51,23 +48,10 @@ pub async fn run(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
-    run_with(None, listener, deps, shutdown).await
-}
-
-/// The same, and letters leave the shop with a courier.
-///
-/// # Errors
-/// The failure of the part.
-pub async fn run_with(
-    courier: Option<Arc<dyn Courier>>,
-    listener: TcpListener,
-    deps: Deps,
-    shutdown: CancellationToken,
-) -> Result<(), BoxError> {
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
     let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
-    let app = App::new(&deps).with_courier(courier);
+    let app = App::new(&deps);
     if insist("the switches", &shutdown, || app.restore_switches()).await?.is_none() {
         return Ok(());
     }

@@ -37,11 +37,12 @@ struct Shop {
 
 impl Shop {
     async fn open(smtp: Smtp) -> Self {
-        let bench = Bench::new(NAME, TABLES);
+        let mut bench = Bench::new(NAME, TABLES);
         let read = [Topic::new(users::EVENTS), Topic::new(orders::EVENTS)];
         bench.declare(topics().into_iter().chain(read)).await;
         let courier: Arc<dyn Courier> = Arc::new(smtp);
-        let app = App::new(&bench.deps).with_courier(Some(courier));
+        bench.deps.process = std::mem::take(&mut bench.deps.process).with_extra(courier);
+        let app = App::new(&bench.deps);
         let routes = rest::routes(app.clone(), &bench.deps);
         let shutdown = CancellationToken::new();
         let relay = bench.deps.relay();

@@ -52,7 +52,9 @@ impl Shop {
     /// With its topics, and letters leave the shop with this courier.
     async fn with_courier(courier: Arc<dyn Courier>) -> Self {
         let mut shop = Self::open().await;
-        shop.app = App::new(&shop.bench.deps).with_courier(Some(courier));
+        let process = std::mem::take(&mut shop.bench.deps.process);
+        shop.bench.deps.process = process.with_extra(courier);
+        shop.app = App::new(&shop.bench.deps);
         shop.routes = rest::routes(shop.app.clone(), &shop.bench.deps);
         shop
     }
