@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use switchboard_core::{BoxError, Envelope, Rng, Slot};
+use switchboard_message::exchange::Queues;
 use switchboard_message::{
     Ack, Broker, Capabilities, Capability, Consumer, Durability, Inspect, Order, PublishError,
     SubscribeError, Subscription, Topology, TopologyError,
@@ -16,8 +17,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::consume::{EPOCH, Groups};
+use crate::inspect::counts;
 use crate::link::Link;
 use crate::publish::{Outgoing, Publisher};
+use crate::queues::{Desk, Layouts};
 use crate::topics::{Declared, Topics};
 use crate::{ConnectError, Options, names, wire};
 
@@ -34,6 +37,7 @@ struct Inner {
     publishing: Mutex<Option<JoinHandle<()>>>,
     groups: Arc<Groups>,
     topics: Arc<Topics>,
+    desk: Desk,
     rng: Mutex<Rng>,
     stop: CancellationToken,
 }
@@ -56,13 +60,32 @@ impl RabbitBroker {
         let link = |side| Link::open(side, options.clone(), stop.clone());
         let (publish, consume) = (link("publish").await?, link("consume").await?);
         let topics = Arc::new(Topics::new(&options));
-        let (publisher, task) =
-            Publisher::spawn(publish.clone(), Arc::clone(&topics), &options, stop.child_token());
-        let groups = Groups::new(consume, Arc::clone(&topics), options.clone(), stop.child_token());
+        let layouts = Arc::<Layouts>::default();
+        let (publisher, task) = Publisher::spawn(
+            publish.clone(),
+            Arc::clone(&topics),
+            Arc::clone(&layouts),
+            &options,
+            stop.child_token(),
+        );
+        let desk = Desk {
+            link: consume.clone(),
+            publisher: publisher.clone(),
+            layouts,
+            benches: Arc::default(),
+            numbers: Arc::default(),
+            clock: Arc::clone(&options.clock),
+            max_message_bytes: options.max_message_bytes,
+            stop: stop.child_token(),
+        };
+        let numbers = Arc::clone(&desk.numbers);
+        let (of_topics, of_groups) = (Arc::clone(&topics), stop.child_token());
+        let groups = Groups::new(consume, of_topics, numbers, options.clone(), of_groups);
         Ok(Self(Arc::new(Inner {
             options,
             publish,
             publisher,
+            desk,
             publishing: Mutex::new(Some(task)),
             groups: Arc::new(groups),
             topics,
@@ -89,8 +112,14 @@ impl RabbitBroker {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn unrouted(&self) -> Result<u64, BoxError> {
-        let counts = self.counts(names::UNROUTED).await?;
+        let counts = counts(self.link(), names::UNROUTED).await?;
         Ok(counts.map_or(0, |(ready, _)| ready.into()))
+    }
+
+    /// Major and minor version of the server; `None` when it is not told, or only by TLS. Asks it
+    /// by a connection that is dropped after the greeting.
+    pub async fn server_version(&self) -> Option<(u32, u32)> {
+        crate::version::of_server(&self.0.options.uri).await
     }
 
     pub(crate) fn topics(&self) -> &Topics {
@@ -144,7 +173,7 @@ impl Broker for RabbitBroker {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             backend: "RabbitMQ",
-            has: vec![Capability::KeyOrder, Capability::Groups],
+            has: vec![Capability::KeyOrder, Capability::Groups, Capability::Exchanges],
             order: Order::Key,
             max_message_bytes: self.0.options.max_message_bytes,
         }
@@ -213,6 +242,10 @@ impl Broker for RabbitBroker {
 
     fn inspect(&self) -> Option<&dyn Inspect> {
         Some(self)
+    }
+
+    fn queues(&self) -> Option<&dyn Queues> {
+        Some(&self.0.desk)
     }
 }
 

@@ -75,6 +75,7 @@ impl Groups {
     pub(crate) fn new(
         link: Link,
         topics: Arc<Topics>,
+        numbers: Arc<Numbers>,
         options: Options,
         stop: CancellationToken,
     ) -> Self {
@@ -82,7 +83,7 @@ impl Groups {
             link,
             topics,
             options,
-            numbers: Arc::default(),
+            numbers,
             groups: Mutex::default(),
             tasks: TaskTracker::new(),
             stop,

@@ -12,22 +12,21 @@ use switchboard_message::{GroupLag, Inspect, PartitionInfo, Published, Stored, T
 
 use crate::broker::PATIENCE;
 use crate::error::Meaning;
+use crate::link::Link;
 use crate::{RabbitBroker, names};
 
-impl RabbitBroker {
-    /// Messages ready and consumers registered; `None` when there is no such queue.
-    pub(crate) async fn counts(&self, queue: &str) -> Result<Option<(u32, u32)>, BoxError> {
-        let channel = self.link().channel_within(PATIENCE).await?;
-        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        let seen = channel.queue_declare(names::short(queue), passive, FieldTable::default()).await;
-        match seen {
-            Ok(seen) => {
-                let _gone = channel.close(200, names::short("seen")).await;
-                Ok(Some((seen.message_count(), seen.consumer_count())))
-            }
-            Err(error) if Meaning::of(&error) == Meaning::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
+/// Messages ready and consumers registered; `None` when there is no such queue.
+pub(crate) async fn counts(link: &Link, queue: &str) -> Result<Option<(u32, u32)>, BoxError> {
+    let channel = link.channel_within(PATIENCE).await?;
+    let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+    let seen = channel.queue_declare(names::short(queue), passive, FieldTable::default()).await;
+    match seen {
+        Ok(seen) => {
+            let _gone = channel.close(200, names::short("seen")).await;
+            Ok(Some((seen.message_count(), seen.consumer_count())))
         }
+        Err(error) if Meaning::of(&error) == Meaning::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -53,7 +52,9 @@ impl Inspect for RabbitBroker {
             for group in groups {
                 for partition in 0..topic.partitions {
                     let queue = names::queue(&group, &topic.name, partition);
-                    let Some((ready, consumers)) = self.counts(&queue).await? else { continue };
+                    let Some((ready, consumers)) = counts(self.link(), &queue).await? else {
+                        continue;
+                    };
                     let place = (topic.name.clone(), partition);
                     let sight = self.groups().sight(&group, &place).unwrap_or_default();
                     rows.push(GroupLag {

@@ -45,6 +45,7 @@
 //! - `topics` what is declared
 //! - `publish` the task that publishes, with its window
 //! - `consume` groups, members, and the task that feeds one partition
+//! - `queues` queues behind exchanges, and [`Delays`] that the server keeps by itself
 //! - `wire` an envelope as an AMQP message
 //! - [`names`] what things are called on the server
 
@@ -57,9 +58,12 @@ pub mod metrics;
 pub mod names;
 mod options;
 mod publish;
+mod queues;
 mod topics;
+mod version;
 mod wire;
 
 pub use broker::RabbitBroker;
 pub use error::ConnectError;
 pub use options::{MIN_SHARE, Options};
+pub use queues::{Delays, Ladder};

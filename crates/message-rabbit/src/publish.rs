@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::PATIENCE;
 use crate::link::Link;
+use crate::queues::Layouts;
 use crate::topics::Topics;
 use crate::wire::Encoded;
 use crate::{Options, names};
@@ -71,13 +72,16 @@ impl Publisher {
     pub(crate) fn spawn(
         link: Link,
         topics: Arc<Topics>,
+        layouts: Arc<Layouts>,
         options: &Options,
         stop: CancellationToken,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(BATCHES);
         let window = Window::new(options.confirm_window);
         let patience = options.publish_patience;
-        let task = Task { link, topics, patience, window, batches: receiver, stop, rebuilt: None };
+        let batches = receiver;
+        let rebuilt = None;
+        let task = Task { link, topics, layouts, patience, window, batches, stop, rebuilt };
         (Self(sender), tokio::spawn(task.run()))
     }
 
@@ -101,6 +105,7 @@ impl Publisher {
 struct Task {
     link: Link,
     topics: Arc<Topics>,
+    layouts: Arc<Layouts>,
     patience: Duration,
     window: Window,
     batches: mpsc::Receiver<Batch>,
@@ -132,7 +137,7 @@ impl Task {
                 Lost::Over => break,
                 Lost::Channel(error) => {
                     self.link.doubt();
-                    tracing::warn!(%error, unconfirmed = self.window.len(), "publishing goes on anew");
+                    tracing::warn!(%error, unconfirmed = self.window.unconfirmed(), "publishing goes on anew");
                     self.settle_lost(&error);
                     self.window.take_back();
                 }
@@ -156,9 +161,10 @@ impl Task {
     /// too long is answered.
     async fn open(&mut self) -> Option<lapin::Channel> {
         let (link, topics) = (self.link.clone(), Arc::clone(&self.topics));
+        let layouts = Arc::clone(&self.layouts);
         let opening = async move {
             loop {
-                match open(&link, &topics).await {
+                match open(&link, &topics, &layouts).await {
                     Ok(channel) => return channel,
                     Err(error) => {
                         tracing::debug!(error = switchboard_core::chain(&*error), "no channel yet");
@@ -190,7 +196,7 @@ impl Task {
         let mut is_open = true;
         let mut stalled = Instant::now() + STALL;
         loop {
-            if self.window.len() == 0 {
+            if self.window.unconfirmed() == 0 {
                 stalled = Instant::now() + STALL;
             }
             self.window.fill(&channel);
@@ -199,7 +205,7 @@ impl Task {
             }
             let overdue = self.window.deadline();
             let wants_more = is_open && self.window.has_room();
-            let waits = self.window.len() > 0;
+            let waits = self.window.unconfirmed() > 0;
             tokio::select! {
                 biased;
                 Some(confirmed) = self.window.confirmed() => {
@@ -228,7 +234,7 @@ impl Task {
                 () = tokio::time::sleep_until(stalled), if waits => {
                     // A queue that changes its leader may forget whom to confirm to.
                     if !self.link.is_blocked() {
-                        tracing::warn!(unconfirmed = self.window.len(), "no confirms come");
+                        tracing::warn!(unconfirmed = self.window.unconfirmed(), "no confirms come");
                         return abandon(&channel).await;
                     }
                     stalled = Instant::now() + STALL;
@@ -242,10 +248,11 @@ async fn sleep_until(at: Option<Instant>) {
     tokio::time::sleep_until(at.unwrap_or_else(Instant::now)).await;
 }
 
-async fn open(link: &Link, topics: &Topics) -> Result<lapin::Channel, BoxError> {
+async fn open(link: &Link, topics: &Topics, layouts: &Layouts) -> Result<lapin::Channel, BoxError> {
     let channel = link.channel().await?;
     let preparing = async {
         topics.rebuild(&channel).await?;
+        layouts.rebuild(&channel).await?;
         let options = lapin::options::ConfirmSelectOptions::default();
         channel.confirm_select(options).await.map_err(BoxError::from)
     };

@@ -36,7 +36,7 @@ pub(crate) struct Declared {
 }
 
 /// Why something is not declared.
-enum Failed {
+pub(crate) enum Failed {
     Answer(Meaning, lapin::Error),
     Away(BoxError),
 }
@@ -145,7 +145,7 @@ impl Topics {
             }
             Ok(())
         };
-        create.await.map_err(|failed| as_topology_error(failed))
+        create.await.map_err(as_topology_error)
     }
 
     /// Everything that this process has declared, once more: for a server that came back empty.
@@ -293,14 +293,14 @@ impl Topics {
 // === impl Failed ===
 
 impl Failed {
-    fn of(error: lapin::Error) -> Self {
+    pub(crate) fn of(error: lapin::Error) -> Self {
         match Meaning::of(&error) {
             Meaning::Away => Self::Away(error.into()),
             meaning => Self::Answer(meaning, error),
         }
     }
 
-    fn into_error(self) -> BoxError {
+    pub(crate) fn into_error(self) -> BoxError {
         match self {
             Self::Answer(_, error) => error.into(),
             Self::Away(error) => error,
@@ -353,7 +353,7 @@ pub(crate) fn long(text: impl Into<String>) -> AMQPValue {
     AMQPValue::LongString(text.into().into_bytes().into())
 }
 
-fn as_topology_error(failed: Failed) -> TopologyError {
+pub(crate) fn as_topology_error(failed: Failed) -> TopologyError {
     match failed {
         Failed::Away(error) => TopologyError::Unavailable(error),
         Failed::Answer(Meaning::Differs, error) => {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{Task, unknown_exchange};
 use crate::error::Meaning;
 
-/// A missing topic is declared again at most this often.
+/// Whatever is missing is declared again at most this often.
 const REBUILD: Duration = Duration::from_secs(1);
 
 impl Task {
@@ -23,11 +23,11 @@ impl Task {
             return;
         }
         let Some(culprit) = self.window.alone() else {
-            self.window.careful = self.window.len();
+            self.window.careful = self.window.unconfirmed();
             return;
         };
         let message = &culprit.message;
-        if meaning == Meaning::NotFound && message.is_topic {
+        if meaning == Meaning::NotFound {
             // The next channel declares everything once more; if that did not help, give up.
             let now = Instant::now();
             if self.rebuilt.is_none_or(|at| now - at > REBUILD) {
@@ -37,7 +37,10 @@ impl Task {
             }
         }
         let answer = match meaning {
-            Meaning::NotFound => unknown_exchange(message.exchange.as_str(), message.is_topic),
+            Meaning::NotFound => {
+                self.layouts.forget(message.exchange.as_str());
+                unknown_exchange(message.exchange.as_str(), message.is_topic)
+            }
             _ => PublishError::Refused(Box::new(error.clone())),
         };
         self.window.careful -= 1;

@@ -71,7 +71,8 @@ impl Window {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// Messages under way.
+    pub(super) fn unconfirmed(&self) -> usize {
         self.unconfirmed.len()
     }
 

@@ -15,3 +15,11 @@ mod suite {
 
     switchboard_testkit::message_suite!(async || { Subject::new(Clean::new().await) });
 }
+
+mod queues {
+    use switchboard_testkit::message::Subject;
+
+    use crate::server::Clean;
+
+    switchboard_testkit::queue_suite!(async || { Subject::new(Clean::new().await) });
+}

@@ -1,6 +1,6 @@
 //! The server that the environment names, and a broker on it that cleans up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,8 +8,8 @@ use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOpti
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties};
 use parking_lot::Mutex;
-use switchboard_core::{Envelope, Name};
-use switchboard_message::exchange::Queues;
+use switchboard_core::{BoxError, Envelope, Name};
+use switchboard_message::exchange::{Depth, Layout, Queues, Sent, Worker};
 use switchboard_message::{
     Ack, Broker, Capabilities, Consumer, Inspect, PublishError, SubscribeError, Subscription,
     Topology, TopologyError,
@@ -74,6 +74,8 @@ pub(crate) struct Clean {
     pub(crate) broker: RabbitBroker,
     url: String,
     seen: Mutex<BTreeMap<Name, u32>>,
+    /// Exchanges (true) and queues.
+    laid: Mutex<BTreeSet<(bool, Name)>>,
     _server: RwLockReadGuard<'static, ()>,
 }
 
@@ -88,7 +90,13 @@ impl Clean {
         counted::begin();
         let server = SERVER.read().await;
         let broker = RabbitBroker::connect(options).await.unwrap();
-        Self { broker, url: url(), seen: Mutex::default(), _server: server }
+        Self { broker, url: url(), seen: Mutex::default(), laid: Mutex::default(), _server: server }
+    }
+}
+
+impl Clean {
+    fn inner(&self) -> &dyn Queues {
+        self.broker.queues().unwrap()
     }
 }
 
@@ -109,6 +117,23 @@ async fn delete(url: &str, topics: BTreeMap<Name, u32>) {
         }
         let topic = topic.as_str().into();
         let _ = channel.exchange_delete(topic, ExchangeDeleteOptions::default()).await;
+    }
+    let _ = connection.close(200, "clean".into()).await;
+}
+
+/// Deletes exchanges (true) and queues.
+async fn delete_layout(url: &str, things: BTreeSet<(bool, Name)>) {
+    let Ok(connection) = Connection::connect(url, ConnectionProperties::default()).await else {
+        return;
+    };
+    for (is_exchange, name) in things {
+        let (channel, name) = (connection.create_channel().await.unwrap(), name.as_str());
+        if is_exchange {
+            let options = ExchangeDeleteOptions::default();
+            let _ = channel.exchange_delete(name.into(), options).await;
+        } else {
+            let _ = channel.queue_delete(name.into(), QueueDeleteOptions::default()).await;
+        }
     }
     let _ = connection.close(200, "clean".into()).await;
 }
@@ -145,16 +170,53 @@ impl Broker for Clean {
     }
 
     fn queues(&self) -> Option<&dyn Queues> {
-        self.broker.queues()
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Queues for Clean {
+    async fn declare(&self, layout: &Layout) -> Result<(), TopologyError> {
+        let new = {
+            let mut laid = self.laid.lock();
+            let fits = |name: &Name| !name.is_empty() && name.len() < 256;
+            let exchanges = layout.exchanges.iter().map(|exchange| (true, exchange.name.clone()));
+            let queues = layout.queues.iter().map(|queue| (false, queue.name.clone()));
+            let all = exchanges.chain(queues).filter(|(_, name)| fits(name));
+            all.filter(|thing| laid.insert(thing.clone())).collect()
+        };
+        delete_layout(&self.url, new).await;
+        self.inner().declare(layout).await
+    }
+
+    async fn send(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        batch: Vec<Envelope>,
+    ) -> Vec<Result<Sent, PublishError>> {
+        self.inner().send(exchange, routing_key, batch).await
+    }
+
+    async fn work(&self, queue: &str, prefetch: usize) -> Result<Box<dyn Worker>, SubscribeError> {
+        self.inner().work(queue, prefetch).await
+    }
+
+    async fn depths(&self) -> Result<Vec<Depth>, BoxError> {
+        self.inner().depths().await
     }
 }
 
 impl Drop for Clean {
     fn drop(&mut self) {
         let (url, topics) = (self.url.clone(), std::mem::take(&mut *self.seen.lock()));
+        let laid = std::mem::take(&mut *self.laid.lock());
         let cleaning = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(delete(&url, topics));
+            runtime.unwrap().block_on(async {
+                delete(&url, topics).await;
+                delete_layout(&url, laid).await;
+            });
         });
         let _ = cleaning.join();
     }
