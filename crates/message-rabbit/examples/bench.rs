@@ -1,0 +1,280 @@
+//! Publishing and consuming beside a raw twin: the same client library and settings without us.
+//!
+//! Prints a line of JSON for each case: how many messages a second, ours and raw, and the median of
+//! the ratios of interleaved pairs. The server is the one in `SWITCHBOARD_TEST_RABBIT`.
+//!
+//! ```sh
+//! cargo run --release -p switchboard-message-rabbit --example bench -- [PAIRS] [MESSAGES]
+//! ```
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::time::Instant;
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use switchboard_core::{Envelope, Identity, Rng, Slot, SystemClock};
+use switchboard_message::{Broker, Incoming, Outcome, Subscription, Topic, Topology};
+use switchboard_message_rabbit::{Options, RabbitBroker};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// The window of unconfirmed messages, and what a consumer is sent ahead.
+const WINDOW: usize = 256;
+const PREFETCH: u16 = 200;
+/// What a relay hands over at once.
+const BATCH: usize = 128;
+const TOPIC: &str = "bench";
+const GROUP: &str = "g";
+
+/// Both sides of the comparison, on connections of their own.
+struct Bench {
+    broker: RabbitBroker,
+    raw: Connection,
+    messages: usize,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>());
+    let pairs = arguments.next().transpose()?.unwrap_or(7);
+    let messages = arguments.next().transpose()?.unwrap_or(20_000);
+    let url = std::env::var("SWITCHBOARD_TEST_RABBIT")
+        .map_err(|_| "SWITCHBOARD_TEST_RABBIT is not set: run `cargo xtask engines up rabbit`")?;
+    let options = Options::from_url(&url)?.with_prefetch(PREFETCH).with_confirm_window(WINDOW);
+    let broker = RabbitBroker::connect(options).await?;
+    let raw = Connection::connect(&url, ConnectionProperties::default()).await?;
+    let bench = Bench { broker, raw, messages };
+    for bytes in [100, 1024] {
+        let (mut publish, mut consume) = (Vec::new(), Vec::new());
+        for pair in 0..pairs {
+            // Whoever is first in a pair takes turns, so that a warm cache favours nobody.
+            let (ours, raw) = if pair % 2 == 0 {
+                let ours = bench.ours(bytes).await?;
+                (ours, bench.raw(bytes).await?)
+            } else {
+                let raw = bench.raw(bytes).await?;
+                (bench.ours(bytes).await?, raw)
+            };
+            publish.push((ours.0, raw.0));
+            consume.push((ours.1, raw.1));
+        }
+        report("publish", bytes, &publish);
+        report("consume", bytes, &consume);
+    }
+    bench.broker.close().await;
+    Ok(())
+}
+
+fn report(case: &str, bytes: usize, pairs: &[(f64, f64)]) {
+    let median = |mut list: Vec<f64>| {
+        list.sort_by(f64::total_cmp);
+        list[list.len() / 2]
+    };
+    let ours = median(pairs.iter().map(|(ours, _)| *ours).collect());
+    let raw = median(pairs.iter().map(|(_, raw)| *raw).collect());
+    let ratio = median(pairs.iter().map(|(ours, raw)| ours / raw).collect());
+    let line = serde_json::json!({
+        "case": case,
+        "bytes": bytes,
+        "ours_per_s": ours.round(),
+        "raw_per_s": raw.round(),
+        "ratio": (ratio * 1000.0).round() / 1000.0,
+        "pairs": pairs.len(),
+    });
+    println!("{line}");
+}
+
+fn envelope(bytes: usize, number: u64, rng: &mut Rng) -> Envelope {
+    let mut envelope = Envelope::new(TOPIC, "bench.counted", "bench", &SystemClock, rng)
+        .with_key("k".into())
+        .with_payload(vec![b'x'; bytes]);
+    let slot = Slot::of(&"k".into());
+    envelope.identity =
+        Some(Identity { source: "bench".into(), incarnation: 1, sequence: number, slot });
+    envelope
+}
+
+fn queue_arguments() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    for (name, value) in [
+        ("x-queue-type", "quorum"),
+        ("x-dead-letter-exchange", "g:bench.dead"),
+        ("x-dead-letter-strategy", "at-least-once"),
+        ("x-overflow", "reject-publish"),
+    ] {
+        arguments.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+    arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    arguments.insert("x-delivery-limit".into(), 20u32.into());
+    arguments
+}
+
+impl Bench {
+    /// Messages a second: published, then consumed.
+    async fn ours(&self, bytes: usize) -> Result<(f64, f64)> {
+        self.erase().await?;
+        let topology = Topology::of([Topic::new(TOPIC).with_partitions(1)]);
+        self.broker.declare(&topology.with_group(GROUP, [TOPIC.into()])).await?;
+        let mut rng = Rng::from_seed(1);
+        let batches: Vec<Vec<Envelope>> = (0..self.messages.div_ceil(BATCH))
+            .map(|_| (1..=BATCH as u64).map(|n| envelope(bytes, n, &mut rng)).collect())
+            .collect();
+        let total = (batches.len() * BATCH) as f64;
+        let begun = Instant::now();
+        // Two batches under way, as a relay reads ahead, keep the window full.
+        let mut under_way = VecDeque::new();
+        let mut batches = batches.into_iter();
+        loop {
+            while under_way.len() < 4
+                && let Some(batch) = batches.next()
+            {
+                let mut publishing = self.broker.publish(batch);
+                match (&mut publishing).now_or_never() {
+                    Some(answers) => check(answers)?,
+                    None => under_way.push_back(publishing),
+                }
+            }
+            match under_way.pop_front() {
+                Some(publishing) => check(publishing.await)?,
+                None => break,
+            }
+        }
+        let published = total / begun.elapsed().as_secs_f64();
+        let mut wish = Subscription::new(GROUP, [TOPIC.into()]);
+        wish.max_in_flight = PREFETCH.into();
+        let begun = Instant::now();
+        let mut consumer = self.broker.subscribe(wish).await?;
+        let mut left = total as usize;
+        while left > 0 {
+            if let Incoming::Deliveries(deliveries) = consumer.next().await? {
+                for delivery in deliveries {
+                    delivery.message.map_err(|bad| bad.error)?;
+                    consumer.settle(&delivery.receipt, Outcome::Done);
+                    left -= 1;
+                }
+            }
+        }
+        drop(consumer);
+        while self.ready().await? > 0 {
+            tokio::task::yield_now().await;
+        }
+        Ok((published, total / begun.elapsed().as_secs_f64()))
+    }
+
+    async fn raw(&self, bytes: usize) -> Result<(f64, f64)> {
+        self.erase().await?;
+        let channel = self.raw.create_channel().await?;
+        let options = QueueDeclareOptions::durable();
+        channel.queue_declare("g:bench:0".into(), options, queue_arguments()).await?;
+        let bind = Default::default();
+        let none = FieldTable::default;
+        channel
+            .exchange_declare(
+                "bench-raw".into(),
+                lapin::ExchangeKind::Direct,
+                lapin::options::ExchangeDeclareOptions { durable: true, ..Default::default() },
+                none(),
+            )
+            .await?;
+        channel
+            .queue_bind("g:bench:0".into(), "bench-raw".into(), "0".into(), bind, none())
+            .await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let total = (self.messages.div_ceil(BATCH) * BATCH) as f64;
+        // The same headers and properties as ours: what a careful program would send.
+        let sample = sample(bytes);
+        let begun = Instant::now();
+        let mut confirms = futures_util::stream::FuturesUnordered::new();
+        for _ in 0..total as usize {
+            if confirms.len() >= WINDOW {
+                confirm(confirms.next().await)?;
+            }
+            confirms.push(publish(&channel, &sample));
+        }
+        while let Some(confirmed) = confirms.next().await {
+            confirm(Some(confirmed))?;
+        }
+        let published = total / begun.elapsed().as_secs_f64();
+        let begun = Instant::now();
+        let channel = self.raw.create_channel().await?;
+        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        let options = BasicConsumeOptions::default();
+        let mut consumer =
+            channel.basic_consume("g:bench:0".into(), "".into(), options, none()).await?;
+        let mut left = total as usize;
+        while left > 0 {
+            let delivery = consumer.next().await.ok_or("cancelled")??;
+            delivery.ack(BasicAckOptions::default()).await?;
+            left -= 1;
+        }
+        channel.close(200, "done".into()).await?;
+        while self.ready().await? > 0 {
+            tokio::task::yield_now().await;
+        }
+        Ok((published, total / begun.elapsed().as_secs_f64()))
+    }
+
+    async fn ready(&self) -> Result<u32> {
+        let channel = self.raw.create_channel().await?;
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let seen =
+            channel.queue_declare("g:bench:0".into(), passive, FieldTable::default()).await?;
+        channel.close(200, "seen".into()).await?;
+        Ok(seen.message_count())
+    }
+
+    async fn erase(&self) -> Result<()> {
+        let channel = self.raw.create_channel().await?;
+        channel.queue_delete("g:bench:0".into(), QueueDeleteOptions::default()).await?;
+        Ok(())
+    }
+}
+
+fn check<T, E: Error + 'static>(answers: Vec<std::result::Result<T, E>>) -> Result<()> {
+    for answer in answers {
+        answer?;
+    }
+    Ok(())
+}
+
+fn confirm(confirmed: Option<lapin::Result<lapin::Confirmation>>) -> Result<()> {
+    match confirmed {
+        Some(Ok(confirmation)) if confirmation.is_ack() => Ok(()),
+        other => Err(format!("not confirmed: {other:?}").into()),
+    }
+}
+
+/// A message with the attributes that ours have.
+fn sample(bytes: usize) -> (BasicProperties, Vec<u8>) {
+    let envelope = envelope(bytes, 1, &mut Rng::from_seed(1));
+    let mut headers = FieldTable::default();
+    for (name, text) in switchboard_message::cloudevents::attributes(&envelope) {
+        let name = format!("cloudEvents:{name}");
+        headers.insert(name.into(), AMQPValue::LongString(text.into_owned().into()));
+    }
+    headers.insert("cloudEvents:partitionkey".into(), AMQPValue::LongString("k".into()));
+    let id = envelope.id.to_string();
+    let properties = BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_message_id(id.clone().into())
+        .with_correlation_id(id.into())
+        .with_content_type("application/json".into())
+        .with_timestamp(1)
+        .with_headers(headers);
+    (properties, envelope.payload.to_vec())
+}
+
+async fn publish(
+    channel: &Channel,
+    (properties, payload): &(BasicProperties, Vec<u8>),
+) -> lapin::Result<lapin::Confirmation> {
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let (exchange, key, properties) = ("bench-raw".into(), "0".into(), properties.clone());
+    channel.basic_publish(exchange, key, options, payload, properties).await?.await
+}
