@@ -24,20 +24,14 @@ impl Outbox for PostgresStore {
         position: Position,
         limit: usize,
     ) -> Result<Vec<Outgoing>, StoreError> {
-        let sql = "SELECT position, slot, envelope FROM @sb_messages \
-                   WHERE position > $1 ORDER BY position LIMIT $2";
-        let read = || async {
-            let query = sqlx::query(self.sql(sql)).bind(after(position.0)).bind(limit_of(limit));
-            query.fetch_all(self.pool()).await.map_err(read_error)
-        };
-        let mut rows = read().await?;
+        let (outgoing, is_staged) = self.page(position, limit).await?;
         // What teams have enqueued comes into the log behind everything that is there, so a full
         // page need not wait for it.
-        if rows.len() < limit && self.is_anything_staged().await? {
-            self.move_staged().await?;
-            rows = read().await?;
+        if !is_staged || outgoing.len() >= limit {
+            return Ok(outgoing);
         }
-        rows.iter().map(outgoing).collect()
+        self.move_staged().await?;
+        Ok(self.page(position, limit).await?.0)
     }
 
     async fn checkpoints(&self) -> Result<Vec<Checkpoint>, StoreError> {
@@ -77,9 +71,24 @@ impl Outbox for PostgresStore {
 }
 
 impl PostgresStore {
-    async fn is_anything_staged(&self) -> Result<bool, StoreError> {
-        let sql = self.sql("SELECT EXISTS (SELECT FROM @sb_staged)");
-        sqlx::query_scalar(sql).fetch_one(self.pool()).await.map_err(read_error)
+    /// Messages after a position, and whether anything is staged. In one statement: between two,
+    /// what is staged might move from where the second looks to where the first has looked.
+    async fn page(
+        &self,
+        position: Position,
+        limit: usize,
+    ) -> Result<(Vec<Outgoing>, bool), StoreError> {
+        let sql = "SELECT m.position, m.slot, m.envelope, s.is_staged \
+                   FROM (SELECT EXISTS (SELECT FROM @sb_staged) AS is_staged) s \
+                   LEFT JOIN (SELECT position, slot, envelope FROM @sb_messages \
+                       WHERE position > $1 ORDER BY position LIMIT $2) m ON true \
+                   ORDER BY m.position";
+        let query = sqlx::query(self.sql(sql)).bind(after(position.0)).bind(limit_of(limit));
+        let rows = query.fetch_all(self.pool()).await.map_err(read_error)?;
+        let is_staged = rows.first().map_or(Ok(false), |row| row.try_get(3)).map_err(read_error)?;
+        let is_message = |row: &&PgRow| !matches!(row.try_get::<Option<i64>, _>(0), Ok(None));
+        let outgoing = rows.iter().filter(is_message).map(outgoing);
+        Ok((outgoing.collect::<Result<_, _>>()?, is_staged))
     }
 
     /// Expired marks of strangers. Those that somebody is about to renew are left alone.

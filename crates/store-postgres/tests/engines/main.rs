@@ -1,7 +1,12 @@
 //! The PostgreSQL store on a real server: it keeps the contract, alone and beside others.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod enqueue;
+mod faults;
+mod opening;
+mod proxy;
 mod server;
+mod sharing;
 
 use std::sync::Arc;
 
@@ -16,13 +21,15 @@ use server::{TestSchema, wait};
 struct Postgres {
     schema: TestSchema,
     clock: Arc<ManualClock>,
+    pooler: bool,
 }
 
 impl Subject for Postgres {
     fn open(&self) -> Arc<dyn Store> {
         let clock = self.clock.clone();
         let options = Options::new(&self.schema.url, "suite", TABLES, clock, Rng::from_seed(1))
-            .with_schema(&self.schema.name);
+            .with_schema(&self.schema.name)
+            .with_pooler(self.pooler);
         Arc::new(wait(PostgresStore::open(options)).unwrap())
     }
 
@@ -31,9 +38,16 @@ impl Subject for Postgres {
     }
 }
 
-fn postgres() -> Postgres {
+fn postgres(pooler: bool) -> Postgres {
     let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_000)));
-    Postgres { schema: TestSchema::new(), clock }
+    Postgres { schema: TestSchema::new(), clock, pooler }
 }
 
-switchboard_testkit::store_suite!(postgres());
+switchboard_testkit::store_suite!(postgres(false));
+
+/// The same without anything that needs a session of one's own.
+mod pooled {
+    use super::postgres;
+
+    switchboard_testkit::store_suite!(postgres(true));
+}
