@@ -24,13 +24,15 @@
 //!
 //! # The parts
 //!
-//! - [`projection`] catching up and following, in one loop
+//! - [`projection`] catching up and following, in one loop; in several processes by turns
 //! - [`metrics`] the numbers that a projection shows
 //! - [`error`] why a projection stops: it never skips by itself
 
 pub mod error;
 pub mod metrics;
 pub mod projection;
+
+mod turns;
 
 pub use error::Error;
 pub use projection::Projection;

@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_core::{BoxError, Name, Position, chain};
+use switchboard_core::{BoxError, Clock, Name, Position, chain};
+use switchboard_store::leases::Keeper;
 use switchboard_store::limits::UNIT_ROWS;
 use switchboard_store::table::SELECT_LIMIT;
 use switchboard_store::{
-    CommitError, NewEvent, Reading, RowOp, Select, Store, StoredEvent, Table, Unit, Value,
+    CommitError, Lease, NewEvent, Reading, RowOp, Select, Sharing, Store, StoredEvent, Table, Unit,
+    Value,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -32,10 +34,12 @@ type Apply = dyn Fn(&StoredEvent, Unit) -> Result<Unit, BoxError> + Send + Sync;
 /// run one, and [wait](Projection::wait_until) on another.
 #[derive(Clone)]
 pub struct Projection {
-    name: Name,
-    store: Arc<dyn Store>,
+    pub(crate) name: Name,
+    pub(crate) store: Arc<dyn Store>,
     apply: Arc<Apply>,
     standing: Arc<watch::Sender<Standing>>,
+    /// Who holds the lease, if other processes run the projection too.
+    pub(crate) keeper: Option<Arc<Keeper>>,
 }
 
 /// How far a projection has come, and why it goes no further.
@@ -58,7 +62,16 @@ impl Projection {
         apply: impl Fn(&StoredEvent, Unit) -> Result<Unit, BoxError> + Send + Sync + 'static,
     ) -> Self {
         let standing = Arc::new(watch::Sender::default());
-        Self { name: name.into(), store, apply: Arc::new(apply), standing }
+        Self { name: name.into(), store, apply: Arc::new(apply), standing, keeper: None }
+    }
+
+    /// The same where other processes may run it on the same store: [`Projection::run`] then
+    /// writes only while this process holds the lease `projections/<name>`, and otherwise follows
+    /// what the holder has written.
+    #[must_use]
+    pub fn shared(mut self, sharing: &Sharing, clock: &Arc<dyn Clock>) -> Self {
+        self.keeper = sharing.keeper(&self.store, clock, &format!("projections/{}", self.name));
+        self
     }
 
     /// Projects everything that is committed now; answers the position of the last event.
@@ -66,6 +79,10 @@ impl Projection {
     /// # Errors
     /// [`Error`]; what was projected before it stays committed.
     pub async fn catch_up(&self) -> Result<Position, Error> {
+        self.catch_up_under(None).await
+    }
+
+    async fn catch_up_under(&self, lease: Option<&Lease>) -> Result<Position, Error> {
         let mut position = self.store.reading(&self.name).await?;
         loop {
             // Messages take positions too: once all events are read, everything up to here is.
@@ -76,7 +93,9 @@ impl Projection {
                 return Ok(position);
             };
             let reached = last.position;
-            self.commit(position, reached, self.project(&events)?).await?;
+            let mut unit = self.project(&events)?;
+            unit.conditions.extend(lease.map(Lease::fence));
+            self.commit(position, reached, unit).await?;
             metrics::counter!(names::EVENTS, "projection" => self.name.to_string())
                 .increment(events.len() as u64);
             position = reached;
@@ -91,9 +110,16 @@ impl Projection {
     /// [`Error`], which is also what those who wait for it are told.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
         self.standing.send_modify(|standing| standing.stopped = None);
-        let result = tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            result = self.follow() => result,
+        let result = match &self.keeper {
+            None => tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                result = self.follow(None) => result,
+            },
+            Some(keeper) => tokio::select! {
+                biased;
+                result = self.take_turns(keeper, &shutdown) => result,
+                lost = keeper.run() => Err(Error::Commit(lost)),
+            },
         };
         if let Err(error) = &result {
             let (projection, why) = (&self.name, chain(error));
@@ -171,13 +197,13 @@ impl Projection {
         self.commit(from, Position::START, unit).await
     }
 
-    /// Catches up whenever something is committed.
-    async fn follow(&self) -> Result<(), Error> {
+    /// Catches up whenever something is committed, under the lease if there is one.
+    pub(crate) async fn follow(&self, lease: Option<&Lease>) -> Result<(), Error> {
         let mut committed = self.store.watch();
         let mut wait = WAITS.0;
         loop {
             committed.mark_unchanged();
-            match self.catch_up().await {
+            match self.catch_up_under(lease).await {
                 Ok(_) => wait = WAITS.0,
                 Err(error) if error.passes() => {
                     tracing::warn!(projection = %self.name, error = chain(&error), "trying again");
@@ -193,7 +219,7 @@ impl Projection {
         }
     }
 
-    fn reach(&self, position: Position) {
+    pub(crate) fn reach(&self, position: Position) {
         metrics::gauge!(names::POSITION, "projection" => self.name.to_string())
             .set(position.0 as f64);
         self.standing.send_if_modified(|standing| {

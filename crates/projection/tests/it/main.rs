@@ -5,10 +5,13 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use switchboard_core::{Event, ManualClock, Position, Retryable, Rng, Verdict};
+use switchboard_core::{Clock, Event, ManualClock, Position, Retryable, Rng, SystemClock, Verdict};
 use switchboard_projection::{Error, Projection};
+use switchboard_store::leases::TTL;
 use switchboard_store::memory::Fault;
-use switchboard_store::{Column, Inbox, Journal, MemoryStore, NewMessage, Rows, Table, Unit};
+use switchboard_store::{
+    Column, Inbox, Journal, MemoryStore, NewMessage, Rows, Sharing, Table, Unit,
+};
 use tokio_util::sync::CancellationToken;
 
 static COUNTS: Table = Table { name: "counts", columns: &[Column::integer("n")], indexes: &[] };
@@ -124,6 +127,46 @@ async fn bug_8_a_second_runner_of_the_same_view_is_refused() {
     let (a, b) = tokio::join!(one.catch_up(), other.catch_up());
     assert!(a.is_ok() || b.is_ok());
     assert_eq!(count(&store, "v1").await, 1);
+}
+
+/// Bug 8 with processes that know of each other: one writes, the others wait, and none stops.
+#[tokio::test(start_paused = true)]
+async fn bug_8_processes_that_share_a_view_take_turns_and_readers_of_each_see_their_writes() {
+    let store = store();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let start = |name: &str| {
+        let view = counting(&store, "v1").shared(&Sharing::leased(name), &clock);
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(view.clone().run(shutdown.clone()));
+        (view, shutdown, running)
+    };
+    let (a, b) = (start("a"), start("b"));
+    tokio::time::sleep(TTL).await;
+    let mut total = 0;
+    let mut write = async |views: &[&Projection], wait: std::time::Duration| {
+        for _ in 0..20 {
+            total += 1;
+            let unit = Unit::new().append(format!("s{total}"), 0, [Fact::Good]);
+            let position = store.commit(unit).await.unwrap().position;
+            for view in views {
+                let seen = tokio::time::timeout(wait, view.wait_until(position)).await;
+                seen.expect("in time").unwrap();
+                assert_eq!(count(&store, "v1").await, total);
+            }
+        }
+    };
+    write(&[&a.0, &b.0], std::time::Duration::from_millis(100)).await;
+    // The holder ends in good order: the other one goes on at once.
+    a.1.cancel();
+    a.2.await.unwrap().unwrap();
+    write(&[&b.0], TTL / 9).await;
+    // The holder dies: the next one goes on after its time.
+    let c = start("c");
+    tokio::time::sleep(TTL).await;
+    b.2.abort();
+    write(&[&c.0], TTL * 3 / 2).await;
+    c.1.cancel();
+    c.2.await.unwrap().unwrap();
 }
 
 /// A message and an event in one commit: its position is the message's, which no event carries.
