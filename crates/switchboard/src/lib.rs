@@ -13,6 +13,7 @@
 //! - [`projection`] records become rows
 //! - [`resilience`] timeouts and retries around calls
 //! - `embedded` (feature, on by default): the embedded broker and the SQLite store
+//! - `kafka`, `rabbit`, `postgres` (features): the same seams on real engines
 //! - `telemetry` (feature): traces and metrics
 //!
 //! The words that all parts share ([`Envelope`], [`Key`], [`Position`], [`Verdict`], [`Clock`], …) are at the root.
@@ -34,4 +35,22 @@ pub use switchboard_telemetry as telemetry;
 pub mod embedded {
     pub use switchboard_message_log::{self as broker, LogBroker};
     pub use switchboard_store_sqlite::{self as sqlite, SqliteStore};
+}
+
+/// Topics and groups on Apache Kafka.
+#[cfg(feature = "kafka")]
+pub mod kafka {
+    pub use switchboard_message_kafka::*;
+}
+
+/// Topics, groups, queues and exchanges on RabbitMQ.
+#[cfg(feature = "rabbit")]
+pub mod rabbit {
+    pub use switchboard_message_rabbit::*;
+}
+
+/// A service's store on PostgreSQL.
+#[cfg(feature = "postgres")]
+pub mod postgres {
+    pub use switchboard_store_postgres::*;
 }
