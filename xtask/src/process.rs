@@ -39,8 +39,18 @@ pub(crate) fn run_with(
 
 /// What a program prints.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    output_with(program, arguments, &[])
+}
+
+/// The same with more environment.
+pub(crate) fn output_with(
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> anyhow::Result<String> {
     let output = Command::new(program)
         .args(arguments)
+        .envs(environment.iter().copied())
         .current_dir(house::root())
         .stderr(Stdio::inherit())
         .output()

@@ -1,7 +1,11 @@
 //! The brokers beside each other, through the same seam: publish and consume, with what each ack promises.
 //!
 //! `cargo run --release --features kafka,rabbit --example bench_brokers [seconds]` prints one line of JSON per case. The servers are
-//! named by `SWITCHBOARD_TEST_KAFKA` and `SWITCHBOARD_TEST_RABBIT`; the embedded broker needs none.
+//! named by `SWITCHBOARD_TEST_KAFKA` and `SWITCHBOARD_TEST_RABBIT`; the embedded broker needs none. `SWITCHBOARD_BENCH_NATS` and
+//! `SWITCHBOARD_BENCH_REDIS` may name two more, which bare clients publish to.
+
+#[path = "support/peers.rs"]
+mod peers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,12 +44,50 @@ async fn main() -> anyhow::Result<()> {
         let promise = "in the page cache of one node";
         measure("Kafka", promise, Arc::new(kafka), &clock, bytes, time).await?;
 
-        let options = switchboard::rabbit::Options::from_url(&variable("SWITCHBOARD_TEST_RABBIT")?)?;
+        let options =
+            switchboard::rabbit::Options::from_url(&variable("SWITCHBOARD_TEST_RABBIT")?)?;
         let rabbit = RabbitBroker::connect(options.with_clock(clock.clone())).await?;
         let promise = "synced by a quorum of one";
         measure("RabbitMQ", promise, Arc::new(rabbit), &clock, bytes, time).await?;
+
+        let peers: [(_, _, _, Peer); 2] = [
+            ("NATS JetStream", "written, synced every two minutes", "NATS", peers::nats),
+            ("Redis streams", "synced", "REDIS", peers::redis),
+        ];
+        for (name, promise, variable, peer) in peers {
+            let Ok(address) = std::env::var(format!("SWITCHBOARD_BENCH_{variable}")) else {
+                eprintln!("SWITCHBOARD_BENCH_{variable} is not set: no figures of {name}");
+                continue;
+            };
+            let run = move || peer(&address, bytes, SINGLE, BATCH * CALLS, time);
+            let figures = tokio::task::spawn_blocking(run).await??;
+            line(name, promise, bytes, figures.published_per_s, None, &figures.latencies);
+        }
     }
     Ok(())
+}
+
+/// A bare client: address, bytes, records one by one, window, time.
+type Peer = fn(&str, usize, usize, usize, Duration) -> std::io::Result<peers::Figures>;
+
+fn line(
+    name: &str,
+    promise: &str,
+    bytes: usize,
+    published_per_s: f64,
+    consumed_per_s: Option<f64>,
+    latencies: &[Duration],
+) {
+    let at = |share: usize| latencies[latencies.len() * share / 100].as_secs_f64() * 1e3;
+    println!(
+        "{}",
+        serde_json::json!({
+            "broker": name, "ack": promise, "bytes": bytes,
+            "published_per_s": published_per_s.round(),
+            "consumed_per_s": consumed_per_s.map(f64::round),
+            "p50_ms": at(50), "p99_ms": at(99),
+        })
+    );
 }
 
 async fn measure(
@@ -115,14 +157,6 @@ async fn measure(
         }
     }
     let consumed_per_s = consumed as f64 / begun.elapsed().as_secs_f64();
-    let at = |share: usize| latencies[SINGLE * share / 100].as_secs_f64() * 1e3;
-    println!(
-        "{}",
-        serde_json::json!({
-            "broker": name, "ack": promise, "bytes": bytes,
-            "published_per_s": published_per_s.round(), "consumed_per_s": consumed_per_s.round(),
-            "p50_ms": at(50), "p99_ms": at(99),
-        })
-    );
+    line(name, promise, bytes, published_per_s, Some(consumed_per_s), &latencies);
     Ok(())
 }

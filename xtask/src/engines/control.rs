@@ -1,6 +1,7 @@
 //! What can be done with one private engine, and what others are told about it.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -84,7 +85,10 @@ impl Instance {
             (Signal::Start, None) => self.launch().with_context(|| {
                 format!("{} in {} did not start", self.engine.name(), self.folder.display())
             }),
-            (Signal::Kill, Some(process)) => process.kill(),
+            (Signal::Kill, Some(process)) => {
+                fs::write(self.crashed(), "")?;
+                process.kill()
+            }
             (Signal::Stop, Some(process)) => process.stop(match self.engine {
                 Engine::Kafka | Engine::Rabbit => "TERM",
                 Engine::Postgres => "INT", // does not wait for clients to leave
@@ -103,7 +107,19 @@ impl Instance {
             Engine::Postgres => (postgres::prepare(self)?, postgres::READY),
         };
         let ready = Ready { line, port: self.port() };
-        daemon::start(command, &self.pid_file(), &self.log(), ready)
+        daemon::start(command, &self.pid_file(), &self.log(), ready)?;
+        if self.crashed().exists() {
+            if self.engine == Engine::Rabbit {
+                rabbit::elect(self)?;
+            }
+            fs::remove_file(self.crashed())?;
+        }
+        Ok(())
+    }
+
+    /// There while the engine has been killed and has not come back.
+    fn crashed(&self) -> PathBuf {
+        self.folder.join("crashed")
     }
 
     /// Ends it for good, with what it leaves running through crashes.
@@ -127,8 +143,6 @@ pub(super) fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     fn instance(engine: Engine) -> Instance {

@@ -112,7 +112,7 @@ pub(crate) fn run(action: Action) -> anyhow::Result<()> {
     }
 }
 
-fn ready_to_start(engines: &[Engine]) -> anyhow::Result<()> {
+pub(crate) fn ready_to_start(engines: &[Engine]) -> anyhow::Result<()> {
     from_debian(engines, false, &[])?;
     from_registries(engines, false)
 }

@@ -82,6 +82,21 @@ fn command(instance: &Instance) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// Gives each quorum queue a leader, after a crash.
+///
+/// A node of this version that is killed within seconds of a queue's making forgets the queue's term,
+/// and then, alone, never votes: the queue answers nobody until an operator asks for an election. A
+/// cluster would vote by itself. Queues that have a leader do not mind being asked.
+pub(crate) fn elect(instance: &Instance) -> anyhow::Result<()> {
+    let mut command = Command::new(scripts()?.join("rabbitmqctl"));
+    environment(&mut command, instance)?;
+    let loopback = "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false";
+    command.env("RABBITMQ_CTL_ERL_ARGS", loopback);
+    let ask = "[ra:trigger_election(amqqueue:get_pid(Q)) || Q <- rabbit_amqqueue:list(), \
+               amqqueue:get_type(Q) =:= rabbit_quorum_queue].";
+    process::logged(command.args(["eval", ask]), &instance.folder.join("elect.log"))
+}
+
 /// Everything that the scripts would otherwise guess from the system.
 fn environment(command: &mut Command, instance: &Instance) -> anyhow::Result<()> {
     let folder = &instance.folder;

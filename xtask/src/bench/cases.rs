@@ -1,0 +1,239 @@
+//! What is measured: programs that print lines of JSON, and how the lines become tables.
+
+use super::Bench;
+
+/// What needs nothing beside it.
+pub(super) const EMBEDDED: &[Bench] = &[
+    Bench {
+        name: "log",
+        title: "Embedded log",
+        about: "Appends acknowledged by fdatasync, group commit by draining. The floor writes and syncs \
+                batches of the same size to a preallocated file, in turns with ours. Goal: 0.8 of the floor.",
+        command: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "switchboard-log",
+            "--example",
+            "bench",
+        ],
+        columns: &[
+            ("case", "case"),
+            ("producers", "producers"),
+            ("bytes", "bytes"),
+            ("appends_per_s", "appends/s"),
+            ("floor_per_s", "floor/s"),
+            ("ratio", "ratio"),
+            ("records_per_s", "records/s"),
+            ("mb_per_s", "MB/s"),
+        ],
+    },
+    Bench {
+        name: "store",
+        title: "SQLite store",
+        about: "Units committed with `synchronous=FULL`: a mark, two events, one row. The floor is a bare \
+                SQLite loop that writes the same rows with sequential keys. Goal: 0.7 of the floor.",
+        command: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "switchboard-store-sqlite",
+            "--example",
+            "bench",
+        ],
+        columns: &[
+            ("writers", "writers"),
+            ("units_per_s", "units/s"),
+            ("floor_per_s", "floor/s"),
+            ("ratio", "ratio"),
+        ],
+    },
+    Bench {
+        name: "handler",
+        title: "Handler path",
+        about: "Publish → deliver → decide → commit → settle, 256 in flight, everything synced: the log \
+                and the store. The floor is the bare SQLite loop alone. Goal: 0.6 of the floor.",
+        command: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "switchboard",
+            "--example",
+            "bench_handler",
+        ],
+        columns: &[
+            ("in_flight", "in flight"),
+            ("messages_per_s", "messages/s"),
+            ("p50_ms", "p50 ms"),
+            ("p99_ms", "p99 ms"),
+            ("commits_per_message", "commits/message"),
+            ("bytes_per_message", "bytes/message"),
+            ("floor_per_s", "floor/s"),
+            ("ratio", "ratio"),
+        ],
+    },
+    Bench {
+        name: "saga",
+        title: "Three-step saga",
+        about: "Charge, reserve, ship over four stores and one log, everything synced in the path; `refused` \
+                is refused at the third step and undone. The floor makes the same hops with bare SQLite and a \
+                bare log. Goal: 0.6 of the floor.",
+        command: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "switchboard",
+            "--example",
+            "bench_saga",
+        ],
+        columns: &[
+            ("case", "case"),
+            ("in_flight", "in flight"),
+            ("sagas_per_s", "sagas/s"),
+            ("p50_ms", "p50 ms"),
+            ("p99_ms", "p99 ms"),
+            ("floor_per_s", "floor/s"),
+            ("ratio", "ratio"),
+        ],
+    },
+    Bench {
+        name: "shop",
+        title: "The whole shop",
+        about: "Orders through the public port, from POST to `completed`, in one process; each customer waits \
+                for an order to end before the next.",
+        command: &["run", "--release", "--quiet", "--package", "shop-platform", "--", "bench"],
+        columns: &[
+            ("customers", "customers"),
+            ("orders_per_s", "orders/s"),
+            ("p50_ms", "p50 ms"),
+            ("p99_ms", "p99 ms"),
+            ("start_ms", "start to ready ms"),
+            ("idle_cpu_percent", "idle % of a core"),
+            ("idle_memory_mb", "idle MB"),
+        ],
+    },
+];
+
+/// What needs real engines, and what these are beside.
+pub(super) const ENGINES: &[Bench] = &[
+    Bench {
+        name: "brokers",
+        title: "Brokers beside each other",
+        about: "Through the same seam: 4 calls of 500 records in flight, then all of it read by one member of \
+                a group; latency of one record at a time. NATS JetStream and Redis streams by bare clients on \
+                the same terms (2 000 in flight). What an ack promises differs, and is stated.",
+        command: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "switchboard",
+            "--features",
+            "kafka,rabbit,postgres",
+            "--example",
+            "bench_brokers",
+        ],
+        columns: &[
+            ("broker", "broker"),
+            ("ack", "an ack means"),
+            ("bytes", "bytes"),
+            ("published_per_s", "published/s"),
+            ("consumed_per_s", "consumed/s"),
+            ("p50_ms", "p50 ms"),
+            ("p99_ms", "p99 ms"),
+        ],
+    },
+    Bench {
+        name: "kafka",
+        title: "Kafka adapter",
+        about: "Beside the same client library with the same settings and no adapter, in turns. Goal: 0.95.",
+        command: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "switchboard-message-kafka",
+            "--example",
+            "bench",
+        ],
+        columns: TWIN,
+    },
+    Bench {
+        name: "rabbit",
+        title: "RabbitMQ adapter",
+        about: "Beside the same client library with the same settings and no adapter, in turns: quorum queue, \
+                persistent, confirms. Goal: 0.95.",
+        command: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "switchboard-message-rabbit",
+            "--example",
+            "bench",
+        ],
+        columns: TWIN,
+    },
+    Bench {
+        name: "postgres",
+        title: "PostgreSQL store",
+        about: "Units of a mark, two events and a row, `synchronous_commit=on`. The floor lets the server make \
+                the same rows in one transaction per batch under the advisory lock. Goal: 0.6.",
+        command: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "switchboard-store-postgres",
+            "--example",
+            "bench",
+        ],
+        columns: &[
+            ("writers", "writers"),
+            ("stores", "processes"),
+            ("units_per_s", "units/s"),
+            ("floor_per_s", "floor/s"),
+            ("ratio", "ratio"),
+            ("commits_per_unit", "commits/unit"),
+            ("wal_bytes_per_unit", "WAL bytes/unit"),
+            ("dead_tuples", "dead tuples"),
+        ],
+    },
+    Bench {
+        name: "relay",
+        title: "Relay, from PostgreSQL to Kafka",
+        about: "`drain`: 200 000 rows wait when the relay starts. `steady`: 5 000 rows/s; the delay runs from \
+                the answer of the commit to the ack of the broker. Goals: 20 000 rows/s; p99 below 100 ms.",
+        command: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "switchboard",
+            "--features",
+            "kafka,rabbit,postgres",
+            "--example",
+            "bench_relay",
+        ],
+        columns: &[
+            ("case", "case"),
+            ("rows", "rows"),
+            ("rows_per_s", "rows/s"),
+            ("p50_ms", "p50 ms"),
+            ("p99_ms", "p99 ms"),
+        ],
+    },
+];
+
+/// An adapter beside its raw twin.
+const TWIN: &[(&str, &str)] = &[
+    ("case", "case"),
+    ("bytes", "bytes"),
+    ("ours_per_s", "ours/s"),
+    ("raw_per_s", "raw/s"),
+    ("ratio", "ratio"),
+];
