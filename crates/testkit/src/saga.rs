@@ -1,4 +1,4 @@
-//! Trials that every saga gets for free: repeat everything, fail everywhere, undo twice, lose answers.
+//! Trials that every saga gets for free: repeat everything, fail everywhere, undo twice, lose answers, lose a process.
 //!
 //! A trial sets the whole play up anew for each case, on twins: the saga, its participants with their own stores and groups, a broker
 //! that misbehaves in one exact way. What the play leaves behind is compared as the text that [`Stage::observing`] makes of it. Run
@@ -13,6 +13,7 @@
 //! saga::unwinds_from_every_step(play).await;
 //! saga::unwinds_twice(play).await;
 //! saga::survives_silence(play).await;
+//! saga::survives_the_loss_of_a_process(play).await;
 //! # }
 //! ```
 
@@ -142,6 +143,46 @@ where
         let when = format!("when the answer to the undo of `{name}` is lost");
         run.must_end(Phase::Undone, &when).await;
         assert_eq!(run.observed().await, before, "{when}");
+    }
+}
+
+/// Everything runs in two processes over the same stores, and one of them dies in turn at each
+/// record that is published, when the saga succeeds and when its pivot fails. The other one brings
+/// it to the same end.
+///
+/// # Panics
+/// When it does not.
+pub async fn survives_the_loss_of_a_process<S, F>(play: F)
+where
+    S: Serialize + DeserializeOwned + Send + Sync + 'static,
+    F: Fn(&Seams) -> Stage<S>,
+{
+    let expected = plain(&play).await;
+    let (names, _, pivot) = outline(&play).await;
+    for fails in [false, true] {
+        // Counted first with two processes that both live.
+        let mut records = None;
+        for moment in 0.. {
+            let mut run = Run::of_two(&play).await;
+            let before = run.observed().await;
+            if fails {
+                run.wire().refuse(&names[pivot], Action::Do);
+            }
+            let when = match records {
+                None => "in two processes".to_owned(),
+                Some(records) if moment > records => break,
+                Some(_) => {
+                    run.kill_other_after(moment);
+                    format!("when a process is lost at record {moment}")
+                }
+            };
+            run.start().await;
+            let phase = if fails { Phase::Undone } else { Phase::Completed };
+            run.must_end(phase, &when).await;
+            let wanted = if fails { &before } else { &expected };
+            assert_eq!(run.observed().await, *wanted, "{when}");
+            records.get_or_insert(run.wire().asked());
+        }
     }
 }
 

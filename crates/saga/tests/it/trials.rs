@@ -120,6 +120,12 @@ async fn it_survives_silence() {
     saga::survives_silence(play(Flaw::None)).await;
 }
 
+/// Acceptance test 6 in two processes: a crash at each step.
+#[tokio::test(start_paused = true)]
+async fn it_survives_the_loss_of_a_process() {
+    saga::survives_the_loss_of_a_process(play(Flaw::None)).await;
+}
+
 /// Whether a trial has found something.
 async fn finds(trial: impl Future<Output = ()>) -> bool {
     use futures_util::FutureExt;
@@ -137,4 +143,5 @@ async fn the_trials_find_a_participant_that_forgets_its_questions() {
 async fn the_trials_find_an_undo_that_does_nothing() {
     assert!(finds(saga::unwinds_from_every_step(play(Flaw::Idle))).await);
     assert!(finds(saga::unwinds_twice(play(Flaw::Idle))).await);
+    assert!(finds(saga::survives_the_loss_of_a_process(play(Flaw::Idle))).await);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use switchboard_relay::Relay;
+use switchboard_relay::{Options, Relay};
 use switchboard_saga::{Orchestrator, Phase};
 use switchboard_store::{Journal, Unit};
 use tokio::task::JoinSet;
@@ -26,6 +26,8 @@ pub(super) struct Run<S> {
     stage: Stage<S>,
     saga_store: Option<Arc<dyn Journal>>,
     tasks: JoinSet<()>,
+    /// Another process that runs the whole play too.
+    other: JoinSet<()>,
 }
 
 // === impl Run ===
@@ -34,25 +36,32 @@ impl<S: Serialize + DeserializeOwned + Send + Sync + 'static> Run<S> {
     /// Sets the play up and lets everybody take their place.
     pub(super) async fn of<F: Fn(&Seams) -> Stage<S>>(play: &F) -> Self {
         let seams = Seams::new();
-        let mut stage = play(&seams);
-        let mut tasks = JoinSet::new();
-        for group in stage.groups.drain(..) {
-            tasks.spawn(async move {
-                let ended = group.run(CancellationToken::new()).await;
-                panic!("a group has ended: {ended:?}");
-            });
-        }
-        let mut saga_store: Option<Arc<dyn Journal>> = None;
-        for store in seams.stores() {
-            // The first store that a play asks for is the saga's own.
-            saga_store.get_or_insert_with(|| store.clone());
-            let relay = Relay::new(store, seams.broker.clone(), seams.clock.clone());
-            tasks.spawn(async move {
-                let ended = relay.run(CancellationToken::new()).await;
-                panic!("a relay has ended: {ended:?}");
-            });
-        }
-        Self { seams, stage, saga_store, tasks }
+        let (stage, tasks) = process(&seams, play);
+        // The first store that a play asks for is the saga's own.
+        let saga_store = seams.stores().into_iter().next().map(|store| store as Arc<dyn Journal>);
+        Self { seams, stage, saga_store, tasks, other: JoinSet::new() }
+    }
+
+    /// The same in two processes, each with everybody, once they have shared the work.
+    pub(super) async fn of_two<F: Fn(&Seams) -> Stage<S>>(play: &F) -> Self {
+        let seams = Seams::new();
+        seams.enter_process("one");
+        let (_, other) = process(&seams, play);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seams.enter_process("two");
+        let (stage, tasks) = process(&seams, play);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let saga_store = seams.stores().into_iter().next().map(|store| store as Arc<dyn Journal>);
+        Self { seams, stage, saga_store, tasks, other }
+    }
+
+    /// The first process dies as soon as the broker was asked to publish this many records.
+    pub(super) fn kill_other_after(&mut self, count: usize) {
+        let (wire, dying) = (self.seams.wire.clone(), std::mem::take(&mut self.other));
+        self.other.spawn(async move {
+            wire.until_asked(count).await;
+            drop(dying);
+        });
     }
 
     pub(super) fn saga(&self) -> &Orchestrator<S> {
@@ -100,4 +109,26 @@ impl<S: Serialize + DeserializeOwned + Send + Sync + 'static> Run<S> {
     pub(super) async fn observed(&self) -> String {
         (self.stage.observe)().await
     }
+}
+
+/// Lets everybody of one process take their place.
+fn process<S, F: Fn(&Seams) -> Stage<S>>(seams: &Seams, play: &F) -> (Stage<S>, JoinSet<()>) {
+    let mut stage = play(seams);
+    let mut tasks = JoinSet::new();
+    for group in stage.groups.drain(..) {
+        tasks.spawn(async move {
+            let ended = group.run(CancellationToken::new()).await;
+            panic!("a group has ended: {ended:?}");
+        });
+    }
+    for store in seams.stores() {
+        let options = Options { sharing: seams.sharing(), ..Options::default() };
+        let relay = Relay::new(store, seams.broker.clone(), seams.clock.clone());
+        let relay = relay.with_options(options);
+        tasks.spawn(async move {
+            let ended = relay.run(CancellationToken::new()).await;
+            panic!("a relay has ended: {ended:?}");
+        });
+    }
+    (stage, tasks)
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use switchboard_core::{Clock, Rng, Timestamp};
-use switchboard_handler::Group;
+use switchboard_handler::{Group, Options};
 use switchboard_message::Broker;
 use switchboard_saga::Orchestrator;
-use switchboard_store::{MemoryStore, Store, Table};
+use switchboard_store::{Journal, MemoryStore, Sharing, Store, Table};
 
 use super::wire::Wire;
 
@@ -26,6 +26,8 @@ pub struct Seams {
     pub(super) wire: Arc<Wire>,
     stores: Mutex<Vec<Arc<MemoryStore>>>,
     rng: Mutex<Rng>,
+    /// How the process that is set up now shares the stores with others.
+    sharing: Mutex<Sharing>,
 }
 
 /// A saga with everybody who takes part.
@@ -53,11 +55,26 @@ impl Seams {
         let clock: Arc<dyn Clock> = Arc::new(Virtual(tokio::time::Instant::now()));
         let wire = Arc::new(Wire::new(clock.clone()));
         let (stores, rng) = (Mutex::default(), Mutex::new(Rng::from_seed(7)));
-        Self { broker: wire.clone(), clock, wire, stores, rng }
+        let sharing = Mutex::default();
+        Self { broker: wire.clone(), clock, wire, stores, rng, sharing }
     }
 
-    /// A store of its own for one of those who take part. A relay is run for it.
+    /// What is set up from now on lives in another process, over the same stores.
+    pub(super) fn enter_process(&self, name: &str) {
+        *self.sharing.lock() = Sharing::leased(name);
+    }
+
+    pub(super) fn sharing(&self) -> Sharing {
+        self.sharing.lock().clone()
+    }
+
+    /// A store of its own for one of those who take part; where the play runs in several
+    /// processes, they share it. A relay is run for it.
     pub fn store(&self, source: &'static str, tables: &[&'static Table]) -> Arc<dyn Store> {
+        let known = self.stores.lock().iter().find(|it| it.identity().source == *source).cloned();
+        if let Some(known) = known {
+            return known;
+        }
         let store = Arc::new(MemoryStore::new(source, tables, self.clock.clone(), self.rng()));
         self.stores.lock().push(store.clone());
         store
@@ -65,7 +82,9 @@ impl Seams {
 
     /// A group over one of these stores.
     pub fn group(&self, name: &str, store: &Arc<dyn Store>) -> Group {
+        let options = Options { sharing: self.sharing(), ..Options::default() };
         Group::new(name, store.clone(), self.broker.clone(), self.clock.clone(), self.rng())
+            .with_options(options)
     }
 
     /// Chance.

@@ -11,6 +11,7 @@ use switchboard_message::{
     SubscribeError, Subscription, Topic, Topology, TopologyError,
 };
 use switchboard_saga::{Action, Outcome, Reply};
+use tokio::sync::watch;
 
 /// Repeats come from a life of the store that it never had: no inbox knows them, so only the
 /// memory of the question can.
@@ -22,12 +23,16 @@ pub(super) struct Wire {
     inner: MemoryBroker,
     clock: Arc<dyn Clock>,
     plan: Mutex<Plan>,
+    /// How many records it was asked to publish.
+    asked: watch::Sender<usize>,
 }
 
 #[derive(Debug)]
 struct Plan {
     repeats: Repeats,
     refuse: BTreeSet<(String, Action)>,
+    /// Commands that were refused: a relay may publish one again, and it stays refused.
+    refused: BTreeSet<Id>,
     lose: BTreeSet<(String, Action)>,
     declared: BTreeSet<Name>,
     commands: Vec<Envelope>,
@@ -61,12 +66,25 @@ impl Wire {
         let plan = Plan {
             repeats: Repeats::Nothing,
             refuse: BTreeSet::new(),
+            refused: BTreeSet::new(),
             lose: BTreeSet::new(),
             declared: BTreeSet::new(),
             commands: Vec::new(),
             rng: Rng::from_seed(11),
         };
-        Self { inner: MemoryBroker::new(clock.clone()), clock, plan: Mutex::new(plan) }
+        let inner = MemoryBroker::new(clock.clone());
+        Self { inner, clock, plan: Mutex::new(plan), asked: watch::Sender::new(0) }
+    }
+
+    /// How many records it was asked to publish so far.
+    pub(super) fn asked(&self) -> usize {
+        *self.asked.borrow()
+    }
+
+    /// Waits until it was asked to publish this many records.
+    pub(super) async fn until_asked(&self, count: usize) {
+        let mut asked = self.asked.subscribe();
+        asked.wait_for(|asked| *asked >= count).await.expect("the wire outlives whoever waits");
     }
 
     pub(super) fn repeat_everything(&self) {
@@ -124,7 +142,9 @@ impl Wire {
         let plan = &mut *plan;
         let repeats = match part(&envelope) {
             Part::Command(step, action) => {
-                if plan.refuse.remove(&(step.clone(), action)) {
+                let is_next = plan.refuse.remove(&(step.clone(), action));
+                if is_next || plan.refused.contains(&envelope.id) {
+                    plan.refused.insert(envelope.id);
                     return Fate::Publish(vec![self.refusal(&envelope, step, action, plan)]);
                 }
                 plan.commands.push(envelope.clone());
@@ -207,6 +227,7 @@ impl Broker for Wire {
     async fn publish(&self, batch: Vec<Envelope>) -> Vec<Result<Ack, PublishError>> {
         let mut answers = Vec::with_capacity(batch.len());
         for envelope in batch {
+            self.asked.send_modify(|asked| *asked += 1);
             let answer = match self.fate(envelope) {
                 Fate::Publish(envelopes) => {
                     let topics: Vec<_> = envelopes.iter().map(|it| it.topic.clone()).collect();
@@ -224,6 +245,8 @@ impl Broker for Wire {
             };
             answers.push(answer);
         }
+        // Whoever waits for a count may end this process before it has its answers.
+        tokio::task::yield_now().await;
         answers
     }
 
