@@ -63,6 +63,18 @@ impl Parts {
     }
 }
 
+/// Whether a service has ended because its store could not say what became of a unit. A store that
+/// is a server knows it when it is back, and then the service can begin again.
+pub fn has_lost_its_store(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|cause| {
+        let relay = cause.downcast_ref::<switchboard_relay::Error>();
+        let group = cause.downcast_ref::<switchboard_handler::Error>();
+        relay.is_some_and(|it| matches!(it, switchboard_relay::Error::StoreLost(_)))
+            || group.is_some_and(|it| matches!(it, switchboard_handler::Error::Store { .. }))
+    })
+}
+
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Parts({})", self.0.len())

@@ -1,5 +1,6 @@
 //! The service as a whole: what it owns, and how it runs.
 
+use std::time::Duration;
 
 use shop_edge::{Deps, Health, Parts, insist};
 use switchboard_core::BoxError;

@@ -6,7 +6,7 @@ use switchboard_handler::Description;
 
 use super::Shop;
 use super::sample::Sample;
-use super::words::{count, rate};
+use super::words::{count, counted, rate};
 
 const WIDTH: u32 = 1_180;
 /// Left edges and widths of the three columns.
@@ -151,11 +151,12 @@ fn topic(spot: &Spot, sample: &Sample, before: Option<&Sample>) -> Markup {
     let base = spot.y + BOX / 2 + 4;
     html! {
         g class="spot topic" data-spot=(spot.name) {
-            title { (spot.name) ": " (count(sample.published(&spot.name))) " records" }
+            title { (spot.name) ": " (counted(sample.published(&spot.name))) " records" }
             (plate(TOPICS, spot))
             text class="name mono" x=(TOPICS.0 + 14) y=(base) { (spot.name) }
             text class="figure" x=(right) y=(base) text-anchor="end" {
-                (rate(sample.rate(before, &spot.name))) " · " (count(sample.published(&spot.name)))
+                (rate(sample.rate(before, &spot.name)))
+                " · " (counted(sample.published(&spot.name)))
             }
         }
     }

@@ -35,7 +35,7 @@ use axum::routing::{get, post};
 use shop_edge::Auth;
 use switchboard_core::{Clock, Name};
 use switchboard_handler::Description;
-use switchboard_message::Broker;
+use switchboard_message::{Broker, Capability};
 use switchboard_store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -151,6 +151,11 @@ fn escape_query(text: &str) -> String {
 // === impl Shop ===
 
 impl Shop {
+    /// Whether the broker keeps what was published.
+    fn has_history(&self) -> bool {
+        self.broker.capabilities().has.contains(&Capability::Replay)
+    }
+
     /// The service of this name.
     fn service(&self, name: &str) -> Option<&Watched> {
         self.services.iter().find(|service| service.name == name)

@@ -8,7 +8,7 @@ use super::events::Fragments;
 use super::layout::{self, Here, Page};
 use super::sample::Sample;
 use super::session::SignedIn;
-use super::words::{Tone, age, bytes, chip, count, rate};
+use super::words::{Tone, age, bytes, chip, count, counted, rate};
 use super::{Console, Shop, map};
 
 pub(super) async fn page(State(console): State<Console>, who: SignedIn) -> Markup {
@@ -39,7 +39,10 @@ pub(super) async fn page(State(console): State<Console>, who: SignedIn) -> Marku
                         header {
                             span class="station" { (station) }
                             h2 id={ (id) "-title" } { (title) }
-                            p { (about) }
+                            p {
+                                (about)
+                                @if id == "carry" { " " (carrier(&console.shop)) }
+                            }
                         }
                         div id={ (id) "-rows" } class="scroll" tabindex="0" role="region"
                             aria-labelledby={ (id) "-title" } {
@@ -67,12 +70,7 @@ const SECTIONS: [(&str, &str, &str, &str); 6] = [
         "Outboxes",
         "Committed messages that the relay has yet to carry to the broker.",
     ),
-    (
-        "carry",
-        "carry",
-        "Topics",
-        "Records on the embedded log; an acknowledgement means that they are synced.",
-    ),
+    ("carry", "carry", "Topics", "What was published, on the broker that all services share."),
     (
         "react",
         "react",
@@ -81,6 +79,18 @@ const SECTIONS: [(&str, &str, &str, &str); 6] = [
     ),
     ("read", "read", "Health & metrics", "The same figures for programs."),
 ];
+
+/// What the broker is, and what it does not tell.
+fn carrier(shop: &Shop) -> String {
+    let backend = shop.broker.capabilities().backend;
+    if shop.has_history() {
+        return format!("It is {backend}, which keeps a history.");
+    }
+    format!(
+        "It is {backend}, which keeps what a group has yet to take, and no history: records are \
+         neither counted nor shown."
+    )
+}
 
 /// The pieces of the page that change.
 pub(super) fn fragments(shop: &Shop, sample: &Sample, before: Option<&Sample>) -> Fragments {
@@ -105,10 +115,12 @@ fn vitals(shop: &Shop, sample: &Sample, before: Option<&Sample>, now: Timestamp)
         let rates = sample.topics.iter().filter_map(|topic| sample.rate(before, &topic.name));
         rates.sum::<f64>()
     });
+    let flow = flow.filter(|_| sample.has_history);
     let lag: u64 = sample.groups.iter().map(|row| row.lag).sum();
     let oldest = sample.groups.iter().filter_map(|row| row.oldest).min();
     let (parked, waiting) = sample.blocked();
-    let records = sample.topics.iter().map(|topic| sample.published(&topic.name)).sum();
+    let records: Option<u64> =
+        sample.topics.iter().map(|topic| sample.published(&topic.name)).sum();
     let vital = |tone: Tone, name: &str, figure: String, note: Markup| {
         html! {
             div class={ "vital " (tone.class()) } {
@@ -131,7 +143,12 @@ fn vitals(shop: &Shop, sample: &Sample, before: Option<&Sample>, now: Timestamp)
                 Tone::Quiet,
                 "Records",
                 rate(flow),
-                html! { (count(records)) " in all" },
+                html! {
+                    @match records {
+                        Some(records) => { (count(records)) " in all" }
+                        None => { "this broker does not count them" }
+                    }
+                },
             ))
             (vital(
                 if lag == 0 { Tone::Good } else { Tone::Busy },
@@ -254,8 +271,10 @@ fn topics(shop: &Shop, sample: &Sample, before: Option<&Sample>) -> Markup {
                         th scope="row" { code { (topic.name) } }
                         td { (owner(&topic.name)) }
                         td class="figure" { (topic.partitions.len()) }
-                        td class="figure" { (count(sample.published(&topic.name))) }
-                        td class="figure" { (bytes(kept)) }
+                        td class="figure" { (counted(sample.published(&topic.name))) }
+                        td class="figure" {
+                            @if sample.has_history { (bytes(kept)) } @else { "–" }
+                        }
                         td class="figure" { (rate(sample.rate(before, &topic.name))) }
                     }
                 }

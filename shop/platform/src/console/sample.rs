@@ -22,6 +22,8 @@ pub(super) struct Sample {
     pub(super) taken: Instant,
     /// By service; empty when the gateway does not answer.
     pub(super) ready: BTreeMap<String, bool>,
+    /// Whether the broker keeps what was published: otherwise nobody can count it.
+    pub(super) has_history: bool,
     pub(super) topics: Vec<TopicInfo>,
     pub(super) groups: Vec<GroupLag>,
     pub(super) stores: Vec<StoreSample>,
@@ -65,13 +67,16 @@ impl Sample {
             stores.push(StoreSample::take(service).await);
         }
         let ready = ready(shop).await;
-        Self { taken: Instant::now(), ready, topics, groups, stores }
+        let has_history = shop.has_history();
+        Self { taken: Instant::now(), ready, has_history, topics, groups, stores }
     }
 
-    /// Every record that was ever published to a topic.
-    pub(super) fn published(&self, topic: &str) -> u64 {
+    /// Every record that was ever published to a topic; `None` when nobody counts them.
+    pub(super) fn published(&self, topic: &str) -> Option<u64> {
         let topic = self.topics.iter().find(|info| info.name == *topic);
-        topic.map_or(0, |info| info.partitions.iter().map(|partition| partition.last.0).sum())
+        let published =
+            topic.map_or(0, |info| info.partitions.iter().map(|partition| partition.last.0).sum());
+        self.has_history.then_some(published)
     }
 
     /// How far a group has come on a topic; `None` when the broker does not know it.
@@ -93,7 +98,7 @@ impl Sample {
     pub(super) fn rate(&self, before: Option<&Self>, topic: &str) -> Option<f64> {
         let before = before?;
         let seconds = self.taken.saturating_duration_since(before.taken).as_secs_f64();
-        let records = self.published(topic).saturating_sub(before.published(topic));
+        let records = self.published(topic)?.saturating_sub(before.published(topic)?);
         #[allow(clippy::cast_precision_loss, reason = "a rate is shown with two digits")]
         let rate = records as f64 / seconds.max(0.001);
         Some(rate)

@@ -101,6 +101,11 @@ pub(super) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// A number that the broker may not know.
+pub(super) fn counted(number: Option<u64>) -> String {
+    number.map_or_else(|| "–".to_owned(), count)
+}
+
 /// Records per second, two digits.
 pub(super) fn rate(rate: Option<f64>) -> String {
     match rate {

@@ -1,7 +1,10 @@
 //! Money, stock and shipments add up, whatever is killed meanwhile: engines, and one of two copies of a service.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use shop_platform::load::client::Call;
 use shop_platform::load::storm::{self, Options};
 use shop_platform::load::sums::products;
 use shop_platform::load::{Customer, Fate, Sums, Wish};
@@ -9,6 +12,7 @@ use switchboard_core::Rng;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{ENGINES, Engine};
+use crate::eventually;
 use crate::programs::{Shop, View};
 
 /// How long an order may take that is placed while everything comes back.
@@ -37,18 +41,39 @@ async fn conserved<F: Future>(shop: &View, meanwhile: F) -> Sums {
     sums
 }
 
-/// An order that is placed now comes to its end, through every service: everything flows again. It
-/// goes where nobody delivers to, so that all of it is undone and no sum knows of it.
+/// An order that is placed now comes to its end, through every service: everything flows again.
 async fn flows(shop: &View, customer: &Customer) {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
+    let order = placed(shop, customer).await;
+    ended(customer, &order).await;
+    println!("flows again after {:?}", begun.elapsed());
+}
+
+/// Places an order that goes where nobody delivers to, so that all of it is undone and no sum knows
+/// of it.
+async fn placed(shop: &View, customer: &Customer) -> String {
     let sku = products(&shop.client).await.unwrap().remove(0).sku;
     let wish = Wish { fate: Fate::NotServed, sku, quantity: 1, country: "AQ" };
     let key = format!("flows-{:x}", Rng::from_entropy().u64());
-    let order = customer.order(&wish, &key).await.unwrap();
-    let ended = customer.wait(&order, PATIENCE).await.unwrap();
+    customer.order(&wish, &key).await.unwrap()
+}
+
+async fn ended(customer: &Customer, order: &str) {
+    let ended = customer.wait(order, PATIENCE).await.unwrap();
     let ended = ended.unwrap_or_else(|| panic!("order {order} has not ended"));
     assert_eq!(ended.status, "payment_cancelled", "{ended:?}");
-    println!("flows again after {:?}", begun.elapsed());
+}
+
+/// Waits until this call is answered with "later".
+async fn later(shop: &View, method: Method, path: &str, body: Option<Value>) {
+    let call = Call { body, ..Call::default() };
+    eventually("a 503", Duration::from_secs(30), || async {
+        let answer = shop.client.call(method.clone(), path, &call).await.ok()?;
+        (answer.status == StatusCode::SERVICE_UNAVAILABLE).then(|| {
+            assert_eq!(answer.body["type"], "/problems/unavailable", "{}", answer.body);
+        })
+    })
+    .await;
 }
 
 async fn somebody(shop: &View) -> Customer {
@@ -58,39 +83,65 @@ async fn somebody(shop: &View) -> Customer {
     grace
 }
 
-/// Kills an engine, sees that the shop says so, starts it again, and sees that orders flow.
-async fn struck(shop: &View, engine: Engine, customer: &Customer) {
-    println!("killing {engine:?}");
-    engine.kill().await;
+/// Kills the broker: the shop says that it is away, and takes orders nevertheless. They come to
+/// their ends when it is back.
+async fn without_a_broker(shop: &View, broker: Engine, customer: &Customer) {
+    println!("killing {broker:?}");
+    broker.kill().await;
     shop.not_ready().await;
-    engine.start().await;
+    let begun = Instant::now();
+    let order = placed(shop, customer).await;
+    println!("an order was taken in {:?} meanwhile", begun.elapsed());
+    broker.start().await;
+    shop.ready().await;
+    ended(customer, &order).await;
+    flows(shop, customer).await;
+}
+
+/// Kills the stores' server, for longer than any commit waits for it: reads and writes are answered
+/// with "later", and everything goes on when it is back.
+async fn without_a_store(shop: &View, customer: &Customer) {
+    println!("killing PostgreSQL");
+    Engine::Postgres.kill().await;
+    shop.not_ready().await;
+    later(shop, Method::GET, "/api/v1/products", None).await;
+    let who = json!({
+        "name": "Ann", "email": "ann@example.com", "password": "correct horse battery",
+    });
+    later(shop, Method::POST, "/api/v1/users", Some(who)).await;
+    Engine::Postgres.start().await;
     shop.ready().await;
     flows(shop, customer).await;
 }
 
-/// In one process: either engine is killed, and then both at once.
+/// In one process: the process is killed, either engine, and then both at once.
 async fn in_one_process(broker: Engine) {
     let _all_of_them = ENGINES.write().await;
-    let shop = Shop::up(broker).await;
-    let view = &shop.view;
-    let grace = somebody(view).await;
-    conserved(view, async {
-        flows(view, &grace).await;
-        struck(view, broker, &grace).await;
-        struck(view, Engine::Postgres, &grace).await;
-        println!("killing both");
+    let mut shop = Shop::up(broker).await;
+    let view = shop.view.clone();
+    let grace = somebody(&view).await;
+    conserved(&view, async {
+        flows(&view, &grace).await;
+        println!("killing the shop");
+        shop.door.kill();
+        shop.door.again();
+        flows(&view, &grace).await;
+        without_a_broker(&view, broker, &grace).await;
+        without_a_store(&view, &grace).await;
+        println!("killing both engines");
         broker.kill().await;
         Engine::Postgres.kill().await;
         Engine::Postgres.start().await;
         broker.start().await;
         view.ready().await;
-        flows(view, &grace).await;
+        flows(&view, &grace).await;
     })
     .await;
     shop.end();
 }
 
-/// In many processes: a copy of every service is killed and comes back, and either engine.
+/// In many processes: one copy of every service is killed, the other is replaced in order, and
+/// either engine is killed.
 async fn in_many_processes(broker: Engine) {
     let _all_of_them = ENGINES.write().await;
     let mut shop = Shop::apart(broker).await;
@@ -99,16 +150,17 @@ async fn in_many_processes(broker: Engine) {
     conserved(&view, async {
         flows(&view, &grace).await;
         println!("killing one copy of every service");
+        shop.services.chunks_mut(2).for_each(|pair| pair[0].kill());
+        flows(&view, &grace).await;
+        shop.services.chunks_mut(2).for_each(|pair| pair[0].again());
+        println!("replacing the other copy of every service");
         for pair in shop.services.chunks_mut(2) {
-            pair[0].kill();
+            pair[1].end();
+            pair[1].again();
         }
         flows(&view, &grace).await;
-        for pair in shop.services.chunks_mut(2) {
-            pair[0].again();
-        }
-        flows(&view, &grace).await;
-        struck(&view, broker, &grace).await;
-        struck(&view, Engine::Postgres, &grace).await;
+        without_a_broker(&view, broker, &grace).await;
+        without_a_store(&view, &grace).await;
     })
     .await;
     shop.end();

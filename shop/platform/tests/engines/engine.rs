@@ -31,7 +31,8 @@ impl Engine {
     pub(crate) fn url(self) -> String {
         let address = variable(&format!("SWITCHBOARD_TEST_{}", self.word()));
         match self {
-            Self::Kafka => format!("kafka://{address}"),
+            // Its own patience with a member that says nothing is 45 s.
+            Self::Kafka => format!("kafka://{address}?session=6s&heartbeat=2s"),
             Self::Rabbit | Self::Postgres => address,
         }
     }

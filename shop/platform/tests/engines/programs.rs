@@ -84,9 +84,8 @@ impl Program {
         self.child.wait().unwrap();
     }
 
-    /// The same again, on the same port.
+    /// Starts it again when it has ended, on the same port.
     pub(crate) fn again(&mut self) {
-        self.kill();
         let port = self.url.trim_start_matches("http://").to_owned();
         let at = self.arguments.iter().position(|it| it == "--listen").unwrap();
         self.arguments[at + 1] = port;
