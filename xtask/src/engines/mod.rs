@@ -175,8 +175,9 @@ fn start(engines: &[Engine], root: &Path) -> anyhow::Result<Vec<Instance>> {
             Some(instance) => instance,
             None => Instance::create(engine, root)?,
         };
+        let how = if instance.process().is_some() { "runs already" } else { "is ready" };
         instance.signal(Signal::Start)?;
-        eprintln!("{} is ready ({:.1} s)", engine.name(), begun.elapsed().as_secs_f64());
+        eprintln!("{} {how} ({:.1} s)", engine.name(), begun.elapsed().as_secs_f64());
         Ok(instance)
     })
 }
