@@ -24,6 +24,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Records of one call to `publish`, and how many such calls are in flight.
 const BATCH: usize = 500;
 const CALLS: usize = 4;
+/// A broker that hands out nothing for so long has lost something.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// One at a time, for the latency.
 const SINGLE: usize = 400;
 
@@ -145,7 +147,9 @@ async fn measure(
     let mut consumer = broker.subscribe(subscription).await?;
     let (mut consumed, mut begun) = (0, Instant::now());
     while consumed < published {
-        if let Incoming::Deliveries(deliveries) = consumer.next().await? {
+        let incoming = tokio::time::timeout(PATIENCE, consumer.next()).await;
+        let incoming = incoming.with_context(|| format!("{name}: {consumed} of {published}"))?;
+        if let Incoming::Deliveries(deliveries) = incoming? {
             if consumed == 0 {
                 // Joining a group takes its time, and is not what is measured.
                 begun = Instant::now();
