@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode};
 use rdkafka::error::KafkaError;
 
 use super::member::{Committed, commit, committed};
-use super::{Fault, Kind, Quiet, TopicPartition, config};
+use super::{Fault, Kind, Quiet, TopicPartition, config, settled};
 use crate::Options;
 
 /// Asks and orders.
@@ -129,8 +129,10 @@ impl Control {
     /// The oldest position kept and the newest one. Blocks.
     pub(crate) fn bounds(&self, topic: &str, partition: u32) -> Result<(u64, u64), Fault> {
         let number = i32::try_from(partition).unwrap_or(i32::MAX);
-        let bounds = self.admin.inner().fetch_watermarks(topic, number, ASK);
-        let (low, high) = bounds.map_err(Fault::of("the bounds of a partition are not known"))?;
+        let (low, high) = settled(|| {
+            let bounds = self.admin.inner().fetch_watermarks(topic, number, ASK);
+            bounds.map_err(Fault::of("the bounds of a partition are not known"))
+        })?;
         Ok((u64::try_from(low).unwrap_or(0) + 1, u64::try_from(high).unwrap_or(0)))
     }
 

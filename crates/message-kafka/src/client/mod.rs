@@ -11,6 +11,8 @@ mod producer;
 mod reader;
 mod record;
 
+use std::time::Duration;
+
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, config::RDKafkaLogLevel};
 
@@ -53,6 +55,25 @@ pub(crate) enum Kind {
     Exists,
     /// The group is being dealt anew, and takes no commit until that is done.
     Rebalancing,
+    /// The partition's leader is changing, or the topic is so new that not every broker knows it.
+    Moving,
+}
+
+/// How often a question is asked again whose partition is moving, and after how long.
+const MOVING: (u32, Duration) = (40, Duration::from_millis(50));
+
+/// Asks again while the partition is moving. Blocks.
+fn settled<T>(mut ask: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+    let mut tries = 1;
+    loop {
+        match ask() {
+            Err(fault) if fault.kind == Kind::Moving && tries < MOVING.0 => {
+                tries += 1;
+                std::thread::park_timeout(MOVING.1);
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Sends what librdkafka says to the traces.
@@ -94,6 +115,12 @@ fn kind(error: &KafkaError) -> Kind {
         Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Kind::OutOfRange,
         Some(Code::TopicAlreadyExists) => Kind::Exists,
         Some(Code::RebalanceInProgress) => Kind::Rebalancing,
+        Some(
+            Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch,
+        ) => Kind::Moving,
         _ => Kind::Passing,
     }
 }

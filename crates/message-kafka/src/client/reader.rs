@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use super::{Arena, Fault, Quiet, Raw, config};
+use super::{Arena, Fault, Quiet, Raw, config, settled};
 use crate::Options;
 
 /// What to read of one partition of a topic.
@@ -80,10 +80,16 @@ impl Reader {
             let mut element = times.add_partition(topic, signed(partition));
             element.set_offset(Offset::Offset(millis.max(0))).map_err(Fault::of(what))?;
         }
-        let found = consumer.offsets_for_times(times, PATIENCE).map_err(Fault::of(what))?;
+        let found = settled(|| {
+            let found = consumer.offsets_for_times(times.clone(), PATIENCE);
+            let found = found.map_err(Fault::of(what))?;
+            for element in found.elements() {
+                element.error().map_err(Fault::of(what))?;
+            }
+            Ok(found)
+        })?;
         let mut positions = vec![None; partitions as usize];
         for element in found.elements() {
-            element.error().map_err(Fault::of(what))?;
             let index = usize::try_from(element.partition()).unwrap_or(usize::MAX);
             if let (Offset::Offset(offset), Some(slot)) =
                 (element.offset(), positions.get_mut(index))
