@@ -10,6 +10,7 @@
 //! - [`delivery`] what a consumer receives and how it settles it
 //! - [`cloudevents`] an envelope as attributes that any client can read
 //! - [`exchange`] queues behind exchanges, for competing workers
+//! - [`request`] a call over messages, with a deadline
 //! - [`error`] what can go wrong, and whether to try again
 //! - [`progress`] which positions are done, when they finish out of order
 //! - [`inspect`] what operators ask a broker
@@ -27,6 +28,7 @@ pub mod inspect;
 pub mod memory;
 pub mod metrics;
 pub mod progress;
+pub mod request;
 pub mod topology;
 
 pub use broker::{Ack, Broker, Consumer, Durability, Resume, Start, Subscription};

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use switchboard_core::{BoxError, Envelope};
 use switchboard_log::{ChannelId, Keep, Log};
-use switchboard_message::exchange::embedded::{Hub, Snapshot};
+use switchboard_message::exchange::embedded::Hub;
 use switchboard_message::exchange::{Depth, Layout, Queues, Sent, Worker};
 use switchboard_message::{PublishError, SubscribeError, TopologyError};
 
@@ -48,8 +48,8 @@ impl LogQueues {
     /// Writes the journal anew, in short, and says what has to be kept of the queues' channels:
     /// what is settled from the front on may go.
     pub(crate) async fn compact(&self) -> Result<Vec<(ChannelId, Keep)>, BoxError> {
-        let Snapshot { notes, floors } = self.hub.snapshot().await;
-        self.shelf.compact(notes, &floors).await
+        let _still = self.hub.still().await;
+        self.shelf.compact(|| self.hub.snapshot()).await
     }
 
     /// Ends every worker, finishes what is on its way to the dead letters, and writes what is

@@ -12,7 +12,9 @@ use parking_lot::{Mutex, RwLock};
 use switchboard_core::{BoxError, Clock, Timestamp};
 use switchboard_log::{Append, AppendError, ChannelId, Keep, Log, Staging};
 use switchboard_message::exchange::Layout;
-use switchboard_message::exchange::embedded::{Appending, Limits, Note, Put, State, Store, Stored};
+use switchboard_message::exchange::embedded::{
+    Appending, Limits, Note, Put, Snapshot, State, Store, Stored,
+};
 use switchboard_message::{Durability, TopologyError};
 
 use super::written::{self, WrittenLayout};
@@ -30,6 +32,8 @@ const BATCH_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 1 << 20;
 /// Records of the journal that are read at once.
 const READ_NOTES: usize = 1_024;
+/// Records of the journal that ride along with messages, which leave room for four.
+const RIDING_RECORDS: usize = 3;
 /// How long a note may stay unwritten.
 const WRITE_AFTER: Duration = Duration::from_millis(100);
 
@@ -114,23 +118,29 @@ impl Shelf {
     }
 
     /// Writes the journal anew, and says what has to be kept.
+    ///
+    /// No message may be on its way between queues meanwhile. What the journal holds before the
+    /// snapshot is made is in it, and may go; notes that come in between are kept beside it.
     pub(super) async fn compact(
         &self,
-        notes: Vec<Note>,
-        floors: &[u64],
+        snapshot: impl FnOnce() -> Snapshot,
     ) -> Result<Vec<(ChannelId, Keep)>, BoxError> {
-        let mut begins = None;
-        for record in written::records(notes, self.note_bytes) {
-            let appended = self.log.append(vec![self.journal_entry(record)]).await?;
-            let first = appended.first().map(|appended| appended.position);
-            begins = begins.or(first);
+        let (appends, floors, known) = {
+            let _no_notes = self.pending.lock();
+            let known = self.log.bounds(self.journal).map_or(0, |bounds| bounds.last);
+            let Snapshot { notes, floors } = snapshot();
+            let entries = self.journal_entries(notes).into_iter();
+            let appends: Vec<_> = entries.map(|entry| self.log.append(vec![entry])).collect();
+            (appends, floors, known)
+        };
+        for append in appends {
+            append.await?;
         }
-        let Some(begins) = begins else { return Ok(Vec::new()) };
         let keep = |not_beyond| Keep { age: None, bytes: Some(0), not_beyond: Some(not_beyond) };
         let channels = self.channels.read();
         let mut keeps: Vec<_> =
-            channels.iter().zip(floors).map(|(channel, floor)| (*channel, keep(*floor))).collect();
-        keeps.push((self.journal, keep(begins.saturating_sub(1))));
+            channels.iter().zip(floors).map(|(channel, floor)| (*channel, keep(floor))).collect();
+        keeps.push((self.journal, keep(known)));
         Ok(keeps)
     }
 }
@@ -169,11 +179,6 @@ fn states(log: &Log, journal: ChannelId, channels: &[ChannelId]) -> Result<Vec<S
 // === impl Shelf: notes ===
 
 impl Shelf {
-    /// Takes the notes that are not in the log yet.
-    fn take_pending(&self) -> Vec<Note> {
-        std::mem::take(&mut *self.pending.lock()).into_values().collect()
-    }
-
     /// What could not be written is pending again, before what came since.
     fn put_back(&self, notes: Vec<Note>) {
         let mut pending = self.pending.lock();
@@ -186,17 +191,18 @@ impl Shelf {
         }
     }
 
-    fn journal_entry(&self, record: Bytes) -> Staging {
-        (self.journal, record, self.clock.now().as_micros())
+    fn journal_entries(&self, notes: Vec<Note>) -> Vec<Staging> {
+        let time = self.clock.now().as_micros();
+        let records = written::records(notes, self.note_bytes);
+        records.into_iter().map(|record| (self.journal, record, time)).collect()
     }
 
-    /// Stages the pending notes by themselves.
+    /// Stages the pending notes by themselves. They are taken and staged under one lock: an append
+    /// that is acknowledged later has all notes before it.
     fn flush(&self) -> Option<Staged> {
-        let notes = self.take_pending();
-        let entries: Vec<Staging> = written::records(notes.clone(), self.note_bytes)
-            .into_iter()
-            .map(|record| self.journal_entry(record))
-            .collect();
+        let mut pending = self.pending.lock();
+        let notes: Vec<Note> = std::mem::take(&mut *pending).into_values().collect();
+        let entries = self.journal_entries(notes.clone());
         (!entries.is_empty()).then(|| Staged { append: self.log.append(entries), notes })
     }
 
@@ -270,20 +276,25 @@ impl Store for Shelf {
                 batch.push((*channel, bytes, time));
             }
         }
-        // What is pending is older, and is said first. Not more of it than one record takes.
-        let mut riding = self.take_pending();
-        let records = written::records(riding.clone(), self.note_bytes);
-        if records.len() > 1 {
-            self.put_back(std::mem::take(&mut riding));
-            self.write_soon();
-        }
-        let mut said = riding.clone();
+        // What is pending is older, and is said first: in this batch, or by itself if it is much.
+        let mut pending = self.pending.lock();
+        let mut riding: Vec<Note> = std::mem::take(&mut *pending).into_values().collect();
+        let before = match written::records(riding.clone(), self.note_bytes).len() {
+            0..=RIDING_RECORDS => None,
+            _ => Some(self.log.append(self.journal_entries(riding.clone()))),
+        };
+        let mut said = if before.is_none() { riding.clone() } else { Vec::new() };
         said.append(&mut notes);
-        let entries = written::records(said, self.note_bytes);
-        batch.extend(entries.into_iter().map(|record| self.journal_entry(record)));
+        batch.extend(self.journal_entries(said));
         let append = self.log.append(batch);
+        drop(pending);
         let me = self.me.clone();
         Box::pin(async move {
+            if let Some(before) = before
+                && before.await.is_ok()
+            {
+                riding.clear();
+            }
             match append.await {
                 Ok(appended) => Ok(appended.iter().take(count).map(|a| a.position).collect()),
                 Err(error) => {

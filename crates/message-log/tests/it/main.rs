@@ -4,6 +4,7 @@
 mod crashes;
 mod epochs;
 mod publishing;
+mod queues;
 mod reopening;
 mod retention;
 

@@ -16,11 +16,13 @@
 //! - [`consume`] order, budget, settling
 //! - [`groups`] sharing, handing over, resuming
 //! - [`inspect`] what operators ask
+//! - [`calls`] request and reply
 //! - [`exchange`] the suite of queues behind exchanges
 //!
 //! [`Broker`]: switchboard_message::Broker
 //! [`Consumer`]: switchboard_message::Consumer
 
+pub mod calls;
 pub mod consume;
 pub mod exchange;
 pub mod groups;
@@ -75,6 +77,13 @@ macro_rules! __message_tests {
             inspect::the_highest_sequences_are_known
             inspect::a_group_can_be_moved_back
             inspect::a_group_cannot_be_moved_out_of_the_log
+            calls::a_call_is_answered
+            calls::a_call_without_a_reply_ends_at_its_deadline
+            calls::late_and_second_replies_are_counted
+            calls::outstanding_calls_are_bounded
+            calls::callers_get_their_own_replies
+            calls::a_call_that_cannot_be_sent_ends_at_once
+            calls::a_call_goes_through_queues_too
         }
     };
 }

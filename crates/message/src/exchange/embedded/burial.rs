@@ -16,6 +16,10 @@ use super::store::{Note, Put};
 use crate::exchange::{DeadLetter, Reason};
 use crate::metrics as names;
 
+/// Half of how long dead letters wait after a first failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// How long they wait at most.
+const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// How many messages are looked at for expiry at once.
 const EXPIRED_AT_ONCE: usize = 256;
 
@@ -165,6 +169,7 @@ impl Hub {
 
 /// Does a queue's chores until there are none. Does not keep the broker open while it waits.
 async fn tend(hub: std::sync::Weak<Hub>, desk: Arc<Desk>) {
+    let mut patience = FIRST_PAUSE;
     loop {
         let Some(strong) = hub.upgrade() else { return };
         let chore = {
@@ -184,21 +189,21 @@ async fn tend(hub: std::sync::Weak<Hub>, desk: Arc<Desk>) {
         let left =
             outcome.as_ref().ok().copied().flatten().map(|due| due.since(strong.clock.now()));
         drop(strong);
-        match (outcome, left) {
-            (Ok(_), None) => {}
-            (Ok(_), Some(left)) => {
-                let left = left.max(Duration::from_millis(1));
-                let _either = tokio::time::timeout(left, desk.bell.notified()).await;
+        let pause = match (outcome, left) {
+            (Ok(_), None) => {
+                patience = FIRST_PAUSE;
+                continue;
             }
+            (Ok(_), Some(left)) => left.max(Duration::from_millis(1)),
             (Err(error), _) => {
                 let (queue, error) = (&desk.queue.name, switchboard_core::chain(&*error));
                 tracing::warn!(%queue, error, "dead letters have to wait");
-                let mut line = desk.line.lock();
-                line.not_buried();
-                line.tended = false;
-                return;
+                desk.line.lock().not_buried();
+                patience = (patience * 2).min(LAST_PAUSE);
+                patience
             }
-        }
+        };
+        let _either = tokio::time::timeout(pause, desk.bell.notified()).await;
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Hub {
     last_worker: AtomicU64,
     paused: AtomicBool,
     closed: AtomicBool,
+    /// Whether somebody has seen to what an earlier life left to do.
+    awake: AtomicBool,
     pub(super) me: Weak<Self>,
 }
 
@@ -108,6 +110,7 @@ impl Hub {
             last_worker: AtomicU64::new(0),
             paused: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            awake: AtomicBool::new(false),
             me: me.clone(),
         })
     }
@@ -148,17 +151,28 @@ impl Hub {
         self.paused.load(Ordering::Acquire)
     }
 
-    /// All that has to be kept, for a store that wants to forget older notes. Waits until no
-    /// message is on its way from one queue to another.
-    pub async fn snapshot(&self) -> Snapshot {
-        let _still = self.moving.write().await;
-        let book = self.book();
+    /// Waits until no message is on its way from one queue to another, and keeps it so.
+    pub async fn still(&self) -> impl Drop + Send + '_ {
+        self.moving.write().await
+    }
+
+    /// All that has to be kept, for a store that wants to forget older notes. Ask only while the
+    /// hub is [still](Hub::still).
+    pub fn snapshot(&self) -> Snapshot {
         let of = |desk: &Arc<Desk>| {
             let line = desk.line.lock();
             (line.note(desk.number), line.floor())
         };
-        let (notes, floors) = book.desks.iter().map(of).unzip();
+        let (notes, floors) = self.book().desks.iter().map(of).unzip();
         Snapshot { notes, floors }
+    }
+
+    /// An earlier life may have left dead letters and what has expired since. Opening a broker needs
+    /// no runtime, and these do: so the first call sees to them.
+    fn awaken(&self) {
+        if !self.awake.swap(true, Ordering::Relaxed) {
+            self.book().desks.iter().for_each(|desk| self.tend(desk));
+        }
     }
 
     pub(super) fn book(&self) -> Arc<Book> {
@@ -181,6 +195,7 @@ impl Hub {
     /// # Errors
     /// As [`Queues::declare`](crate::exchange::Queues::declare).
     pub async fn declare(&self, layout: &Layout) -> Result<(), TopologyError> {
+        self.awaken();
         let _alone = self.declaring.lock().await;
         let known = self.book();
         let merged = known.layout.merged(layout)?;
@@ -202,6 +217,7 @@ impl Hub {
         routing_key: &str,
         batch: Vec<Envelope>,
     ) -> Vec<Answer> {
+        self.awaken();
         let book = self.book();
         if !book.routes.knows(exchange) {
             let unknown = |_| Err(PublishError::UnknownExchange(exchange.into()));
@@ -272,8 +288,7 @@ impl Hub {
             return Err(SubscribeError::UnknownQueue(queue.into()));
         };
         let id = self.last_worker.fetch_add(1, Ordering::Relaxed) + 1;
-        // A queue that was left with chores by an earlier life may have had no runtime for them.
-        hub.tend(desk);
+        hub.awaken();
         Ok(Box::new(Seated::new(id, prefetch, hub, Arc::clone(desk))))
     }
 
