@@ -4,6 +4,7 @@
 mod enqueue;
 mod faults;
 mod opening;
+mod processes;
 mod proxy;
 mod server;
 mod sharing;
