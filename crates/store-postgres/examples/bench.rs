@@ -1,10 +1,11 @@
 //! Units per second beside a bare loop that writes the same rows: one line of JSON per case.
 //!
 //! A unit is the mark of a handled message, two events of 200 bytes on a new stream, and one row.
-//! The floor is one connection that has nothing else to do: it lets the server itself make the rows
-//! (an inbox row, a state row, two events for each unit), as many per transaction as there are
-//! writers, and takes an advisory lock before the events. Both run in turns, so that what else the
-//! machine does meets both; the figures are medians, the ratio that of the rounds' own ratios.
+//! The floor is one connection that has nothing else to do: it sends the same rows as arrays (an
+//! inbox row, a state row, two events for each unit), as many per transaction as there are writers,
+//! and takes an advisory lock before the events. The server floor is lower than any client can be:
+//! there the server makes the rows by itself. All run in turns, so that what else the machine does
+//! meets all; the figures are medians, ratios those of the rounds' own ratios.
 //!
 //! `SWITCHBOARD_TEST_POSTGRES` names the server. Numbers of writers may be given as arguments;
 //! `x2` among them lets two stores share the schema, as two processes would.
@@ -65,23 +66,29 @@ fn main() -> Result<()> {
 
 async fn case(url: &str, writers: u64, stores: usize) -> Result<()> {
     let (mut units, mut floors, mut runs) = (Vec::new(), Vec::new(), Vec::new());
+    let mut server_floors = Vec::new();
     for round in 0..ROUNDS {
         let schema = format!("bench_{}_{writers}_{round}", std::process::id());
-        floors.push(bare(url, &schema, writers).await?);
+        floors.push(bare(url, &schema, writers, true).await?);
+        server_floors.push(bare(url, &schema, writers, false).await?);
         let run = ours(url, &schema, writers, stores).await?;
         units.push(run.per_second);
         runs.push(run);
         let mut connection = PgConnection::connect(url).await?;
         run_sql(&mut connection, format!("DROP SCHEMA \"{schema}\" CASCADE")).await?;
     }
-    let ratio = median(units.iter().zip(&floors).map(|(units, floor)| units / floor).collect());
+    let ratio = |floors: &[f64]| {
+        median(units.iter().zip(floors).map(|(units, floor)| units / floor).collect())
+    };
+    let (ratio, server_ratio) = (ratio(&floors), ratio(&server_floors));
     let of = |pick: fn(&Run) -> f64| median(runs.iter().map(pick).collect());
     println!(
         "{{\"writers\":{writers},\"stores\":{stores},\"units_per_s\":{:.0},\"floor_per_s\":{:.0},\
-         \"ratio\":{ratio:.2},\"commits_per_unit\":{:.4},\"wal_bytes_per_unit\":{:.0},\
+         \"ratio\":{ratio:.2},\"server_floor_per_s\":{:.0},\"server_ratio\":{server_ratio:.2},\"commits_per_unit\":{:.4},\"wal_bytes_per_unit\":{:.0},\
          \"dead_tuples\":{:.0},\"load\":{}}}",
         median(units),
         median(floors),
+        median(server_floors),
         of(|run| run.commits),
         of(|run| run.wal),
         of(|run| run.dead as f64),
@@ -91,7 +98,7 @@ async fn case(url: &str, writers: u64, stores: usize) -> Result<()> {
 }
 
 /// The bare loop.
-async fn bare(url: &str, schema: &str, batch: u64) -> Result<f64> {
+async fn bare(url: &str, schema: &str, batch: u64, sends: bool) -> Result<f64> {
     let mut connection = PgConnection::connect(url).await?;
     let name = format!("{schema}_bare");
     run_sql(
@@ -112,25 +119,64 @@ async fn bare(url: &str, schema: &str, batch: u64) -> Result<f64> {
         let (first, last) = (number + 1, number + batch.cast_signed());
         number = last;
         sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
-        let inbox = "INSERT INTO inbox SELECT lpad(n::text, 16, '0') \
-                     FROM generate_series($1::int8, $2::int8) n";
-        sqlx::query(inbox).bind(first).bind(last).execute(&mut connection).await?;
-        let state = "INSERT INTO st SELECT lpad(n::text, 16, '0'), 1, $3 \
-                     FROM generate_series($1::int8, $2::int8) n";
-        let state = sqlx::query(state).bind(first).bind(last).bind(PAYLOAD);
-        state.execute(&mut connection).await?;
-        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock);
-        lock.execute(&mut connection).await?;
-        let events = "INSERT INTO ev SELECT n * 2 + v, lpad(n::text, 16, '0'), v, \
-                      1700000000000000 + n, 'Deposited', $3 \
-                      FROM generate_series($1::int8, $2::int8) n, generate_series(0, 1) v";
-        let events = sqlx::query(events).bind(first).bind(last).bind(PAYLOAD.as_bytes());
-        events.execute(&mut connection).await?;
+        if sends {
+            send(&mut connection, lock, first, last).await?;
+        } else {
+            generate(&mut connection, lock, first, last).await?;
+        }
         sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
     }
     let result = per_second(number.cast_unsigned(), begun);
     run_sql(&mut connection, format!("DROP SCHEMA {name} CASCADE")).await?;
     Ok(result)
+}
+
+/// Rows that the server makes by itself.
+async fn generate(connection: &mut PgConnection, lock: i64, first: i64, last: i64) -> Result<()> {
+    let inbox = "INSERT INTO inbox SELECT lpad(n::text, 16, '0') \
+                 FROM generate_series($1::int8, $2::int8) n";
+    sqlx::query(inbox).bind(first).bind(last).execute(&mut *connection).await?;
+    let state = "INSERT INTO st SELECT lpad(n::text, 16, '0'), 1, $3 \
+                 FROM generate_series($1::int8, $2::int8) n";
+    let state = sqlx::query(state).bind(first).bind(last).bind(PAYLOAD);
+    state.execute(&mut *connection).await?;
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock);
+    lock.execute(&mut *connection).await?;
+    let events = "INSERT INTO ev SELECT n * 2 + v, lpad(n::text, 16, '0'), v, \
+                  1700000000000000 + n, 'Deposited', $3 \
+                  FROM generate_series($1::int8, $2::int8) n, generate_series(0, 1) v";
+    let events = sqlx::query(events).bind(first).bind(last).bind(PAYLOAD.as_bytes());
+    events.execute(connection).await?;
+    Ok(())
+}
+
+/// The same rows, sent as arrays.
+async fn send(connection: &mut PgConnection, lock: i64, first: i64, last: i64) -> Result<()> {
+    let keys: Vec<String> = (first..=last).map(|number| format!("{number:016}")).collect();
+    let payloads = vec![PAYLOAD; keys.len()];
+    let inbox = sqlx::query("INSERT INTO inbox SELECT * FROM unnest($1::text[])").bind(&keys);
+    inbox.execute(&mut *connection).await?;
+    let state = "INSERT INTO st SELECT * FROM unnest($1::text[], $2::int8[], $3::text[])";
+    let state = sqlx::query(state).bind(&keys).bind(vec![1_i64; keys.len()]).bind(payloads);
+    state.execute(&mut *connection).await?;
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock);
+    lock.execute(&mut *connection).await?;
+    let each = || keys.iter().flat_map(|key| [key.as_str(), key.as_str()]);
+    let events = sqlx::query(
+        "INSERT INTO ev SELECT * FROM unnest($1::int8[], $2::text[], $3::int8[], $4::int8[], \
+         $5::text[], $6::bytea[])",
+    );
+    let count = 2 * keys.len();
+    events
+        .bind((2 * first..2 * last + 2).collect::<Vec<i64>>())
+        .bind(each().collect::<Vec<_>>())
+        .bind((0..count).map(|n| (n % 2) as i64).collect::<Vec<_>>())
+        .bind(vec![1_700_000_000_000_000_i64; count])
+        .bind(vec!["Deposited"; count])
+        .bind(vec![PAYLOAD.as_bytes(); count])
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// The same rows as units, from as many tasks as there are writers.

@@ -92,6 +92,9 @@ impl Connector {
     }
 
     fn not_connected(&self, error: sqlx::Error) -> OpenError {
+        if let sqlx::Error::Tls(_) = error {
+            return OpenError::Tls(error);
+        }
         let at = self.at.clone();
         match database(&error).map(|error| error.code().to_owned()).as_deref() {
             Some("28P01" | "28000") => {

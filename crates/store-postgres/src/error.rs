@@ -24,6 +24,9 @@ pub enum OpenError {
         #[source]
         source: BoxError,
     },
+    /// The address asks for TLS, which is not built in. Use a private network or a local proxy.
+    #[error("TLS is not built in: use sslmode=disable on a private network, or a local proxy")]
+    Tls(#[source] sqlx::Error),
     /// The server does not let this user in. Check user, password and `pg_hba.conf`.
     #[error("PostgreSQL at {at} refuses user `{user}`: check the password and pg_hba.conf")]
     Refused {

@@ -14,6 +14,7 @@ use sqlx::{PgPool, Row, SqlStr};
 use switchboard_core::{Name, chain};
 use switchboard_store::StoreIdentity;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::queue::{Job, Queue};
 use crate::sql::Schema;
@@ -96,6 +97,7 @@ impl Herald {
 
     /// Listens until the connection is lost.
     async fn attend(&mut self, mut listener: PgListener) {
+        let mut next = Instant::now() + self.poll;
         loop {
             let signals = self.signals.clone();
             tokio::select! {
@@ -104,7 +106,11 @@ impl Herald {
                     Ok(None) | Err(_) => return,
                 },
                 () = signals.news.notified() => self.tell().await,
-                () = tokio::time::sleep(self.poll) => self.look().await,
+                // At its time, however much else there is: the listener may be half dead.
+                () = tokio::time::sleep_until(next) => {
+                    self.look().await;
+                    next = Instant::now() + self.poll;
+                }
             }
         }
     }

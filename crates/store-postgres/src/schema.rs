@@ -5,7 +5,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use switchboard_store::limits::{Declared, InvalidTable};
-use switchboard_store::{ColumnType, Table};
+use switchboard_store::{Column, ColumnType, Table};
 
 use crate::error::database;
 use crate::sql::{Schema, quoted};
@@ -92,6 +92,8 @@ async fn steps(
 ) -> Result<(), OpenError> {
     let failed = |error| failed(options, error);
     let name = &options.schema;
+    let wait = format!("SET LOCAL lock_timeout = {}", options.lock_wait.as_millis());
+    run(connection, &wait).await.map_err(failed)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(lock::of_schema(name))
         .execute(&mut *connection)
@@ -172,7 +174,6 @@ async fn declare(
     table: &'static Table,
 ) -> Result<(), OpenError> {
     let failed = |error| failed(options, error);
-    let invalid = |problem| OpenError::from(InvalidTable { table: table.name, problem });
     let name = table.name;
     let columns: String =
         table.columns.iter().map(|c| format!(", \"{}\" {}", c.name, kind(c.kind))).collect();
@@ -181,15 +182,47 @@ async fn declare(
          version int8 NOT NULL{columns}) WITH (fillfactor = 80)"
     );
     sqlx::raw_sql(schema.sql(&create)).execute(&mut *connection).await.map_err(failed)?;
+    for column in missing(connection, options, schema, table).await? {
+        let (column, kind) = (column.name, kind(column.kind));
+        let add = format!("ALTER TABLE @\"{name}\" ADD COLUMN \"{column}\" {kind}");
+        sqlx::raw_sql(schema.sql(&add)).execute(&mut *connection).await.map_err(failed)?;
+    }
+    for index in table.indexes {
+        let index_name = quoted(&index_name(name, index));
+        // Asked first, as even a creation that finds it there keeps writers waiting.
+        let exists: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+            .bind(format!("{}{index_name}", schema.prefix()))
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failed)?;
+        if !exists {
+            let columns: Vec<String> =
+                index.iter().map(|column| format!("\"{column}\" NULLS FIRST")).collect();
+            let columns = columns.join(", ");
+            let create = format!("CREATE INDEX {index_name} ON @\"{name}\" ({columns})");
+            sqlx::raw_sql(schema.sql(&create)).execute(&mut *connection).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// The columns that the table does not have yet; those that it has must fit.
+async fn missing(
+    connection: &mut PgConnection,
+    options: &Options,
+    schema: &Schema,
+    table: &'static Table,
+) -> Result<Vec<&'static Column>, OpenError> {
+    let invalid = |problem| OpenError::from(InvalidTable { table: table.name, problem });
     let sql = "SELECT a.attname::text, format_type(a.atttypid, NULL) \
                || CASE WHEN c.collname IS NULL THEN '' ELSE ' COLLATE \"' || c.collname || '\"' END \
                FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation \
                WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped";
     let found: Vec<(String, String)> = sqlx::query_as(sql)
-        .bind(format!("{}\"{name}\"", schema.prefix()))
-        .fetch_all(&mut *connection)
+        .bind(format!("{}\"{}\"", schema.prefix(), table.name))
+        .fetch_all(connection)
         .await
-        .map_err(failed)?;
+        .map_err(|error| failed(options, error))?;
     let found = |column: &str| found.iter().find(|(name, _)| name == column).map(|(_, kind)| kind);
     for (column, expected) in [("key", ColumnType::Text), ("version", ColumnType::Integer)] {
         if found(column).map(String::as_str) != Some(stored(expected)) {
@@ -197,6 +230,7 @@ async fn declare(
             return Err(invalid(problem));
         }
     }
+    let mut missing = Vec::new();
     for column in table.columns {
         match found(column.name) {
             Some(found) if found == stored(column.kind) => {}
@@ -205,24 +239,10 @@ async fn declare(
                 let problem = format!("`{column}` is {found} in the schema: declare a new column");
                 return Err(invalid(problem));
             }
-            None => {
-                let (column, kind) = (column.name, kind(column.kind));
-                let add = format!("ALTER TABLE @\"{name}\" ADD COLUMN \"{column}\" {kind}");
-                sqlx::raw_sql(schema.sql(&add)).execute(&mut *connection).await.map_err(failed)?;
-            }
+            None => missing.push(column),
         }
     }
-    for index in table.indexes {
-        let columns: Vec<String> =
-            index.iter().map(|column| format!("\"{column}\" NULLS FIRST")).collect();
-        let create = format!(
-            "CREATE INDEX IF NOT EXISTS {} ON @\"{name}\" ({})",
-            quoted(&index_name(name, index)),
-            columns.join(", ")
-        );
-        sqlx::raw_sql(schema.sql(&create)).execute(&mut *connection).await.map_err(failed)?;
-    }
-    Ok(())
+    Ok(missing)
 }
 
 /// A name of at most 63 bytes; the server would cut a longer one, and take two for one.

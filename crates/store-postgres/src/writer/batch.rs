@@ -98,29 +98,48 @@ impl Placed<'_> {
 // === impl Early ===
 
 impl<'u> Early<'u> {
-    /// What these units write if they are accepted.
+    /// What these units write if they are accepted as foreseen, and what is foreseen: everything
+    /// that is not known to have been handled, if nothing else was said.
     fn of(
         units: &[Placed<'u>],
-        classes: &[Class],
+        told: Option<Vec<Class>>,
         beliefs: &Beliefs,
         now: Timestamp,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<(Self, Vec<Class>), Trouble> {
         let mut early = Self::default();
-        let accepted = units.iter().zip(classes).filter(|(_, class)| **class == Class::Apply);
-        for (Placed { unit, place }, _) in accepted {
-            rows::fold(&mut early.rows, unit).map_err(|overflow| Trouble::Data(overflow.0))?;
-            let Some(handled) = &unit.handled else { continue };
-            match (&handled.mark, place) {
-                (Mark::Known { identity, .. }, Some(place)) => {
-                    beliefs.insert(&mut early.marks, *place, identity.sequence);
+        let mut classes = Vec::with_capacity(units.len());
+        for (index, placed) in units.iter().enumerate() {
+            let told = told.as_ref().and_then(|told| told.get(index).copied());
+            let class = match told {
+                Some(Class::Apply) => {
+                    early.mark(placed, beliefs, now);
+                    Class::Apply
                 }
-                (Mark::Known { .. }, None) => {}
-                (Mark::Foreign { id, keep }, _) => {
-                    early.foreign.insert((&handled.group, id), now.plus(*keep));
-                }
+                Some(other) => other,
+                None if early.mark(placed, beliefs, now) => Class::Apply,
+                None => Class::Duplicate,
+            };
+            if class == Class::Apply {
+                let folded = rows::fold(&mut early.rows, placed.unit);
+                folded.map_err(|overflow| Trouble::Data(overflow.0))?;
+            }
+            classes.push(class);
+        }
+        Ok((early, classes))
+    }
+
+    /// Marks the unit's message; false when it is marked already.
+    fn mark(&mut self, placed: &Placed<'u>, beliefs: &Beliefs, now: Timestamp) -> bool {
+        let Some(handled) = &placed.unit.handled else { return true };
+        match (&handled.mark, placed.place) {
+            (Mark::Known { identity, .. }, Some(place)) => {
+                beliefs.insert(&mut self.marks, place, identity.sequence)
+            }
+            (Mark::Known { .. }, None) => true,
+            (Mark::Foreign { id, keep }, _) => {
+                self.foreign.insert((&handled.group, id), now.plus(*keep)).is_none()
             }
         }
-        Ok(early)
     }
 
     async fn write_foreign(
@@ -153,12 +172,12 @@ impl Bench<'_> {
     ) -> Result<Step<Judged>, Trouble> {
         let places = units.iter().filter_map(|placed| placed.place);
         self.beliefs.learn(connection, self.sql, places).await?;
-        let classes = match foreseen {
-            Foreseen::Told(classes) => classes,
-            Foreseen::Hoped => self.hope(units),
-            Foreseen::Looked => self.look(connection, units).await?,
+        let told = match foreseen {
+            Foreseen::Told(classes) => Some(classes),
+            Foreseen::Hoped => None,
+            Foreseen::Looked => Some(self.look(connection, units).await?),
         };
-        let mut early = Early::of(units, &classes, self.beliefs, self.now)?;
+        let (mut early, classes) = Early::of(units, told, self.beliefs, self.now)?;
         let mut asked = rows::Asked::new();
         units.iter().for_each(|placed| rows::ask(&mut asked, placed.unit));
         let mut rows = Rows::new();
@@ -194,26 +213,6 @@ impl Bench<'_> {
         truth.position = position;
         let rescheduled = truth.reschedules - reschedules;
         Ok(Step::Done(Judged { truth, fates, marks: early.marks, rescheduled }))
-    }
-
-    /// Everything is accepted but what is known to have been handled.
-    fn hope(&self, units: &[Placed<'_>]) -> Vec<Class> {
-        let mut marks = Changed::new();
-        let mut foreign = BTreeSet::new();
-        let class = |Placed { unit, place }: &Placed<'_>| {
-            let Some(handled) = &unit.handled else { return Class::Apply };
-            let is_new = match (&handled.mark, place) {
-                (Mark::Known { identity, .. }, Some(place)) => {
-                    self.beliefs.insert(&mut marks, *place, identity.sequence)
-                }
-                (Mark::Known { .. }, None) => true,
-                (Mark::Foreign { id, .. }, _) => {
-                    foreign.insert((handled.group.clone(), id.clone()))
-                }
-            };
-            if is_new { Class::Apply } else { Class::Duplicate }
-        };
-        units.iter().map(class).collect()
     }
 
     /// Judges once before anything is written, when hope was disappointed lately.

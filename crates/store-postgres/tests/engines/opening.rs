@@ -48,6 +48,8 @@ async fn whoever_cannot_connect_is_told_what_to_check() {
         matches!(&missing, OpenError::NoDatabase { database, .. } if database == "missing"),
         "{missing:?}"
     );
+    let tls = refused(at(&schema, |url| format!("{url}?sslmode=require"))).await;
+    assert!(matches!(tls, OpenError::Tls(_)), "{tls:?}");
     let nonsense = refused(at(&schema, |_| "127.0.0.1".to_owned())).await;
     assert!(matches!(nonsense, OpenError::Address(_)), "{nonsense:?}");
 }
