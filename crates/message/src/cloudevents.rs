@@ -205,12 +205,8 @@ mod tests {
     fn an_envelope_survives_the_round_trip() {
         let mut full = plain().with_header("content-type", "application/json");
         full.version = 3;
-        full.identity = Some(Identity {
-            source: "orders".into(),
-            incarnation: 2,
-            sequence: 41,
-            slot: Slot(9),
-        });
+        full.identity =
+            Some(Identity { source: "orders".into(), incarnation: 2, sequence: 41, slot: Slot(9) });
         full.context.deadline = Some(Timestamp::from_micros(1_500_000));
         full.context.attempt = 2;
         full.context.priority = Priority::Critical;
