@@ -30,6 +30,19 @@ pub struct Rows {
     pub deleted: u64,
 }
 
+/// How far a group had come in a partition when a copy was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The group.
+    pub group: String,
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: u32,
+    /// The position: everything up to it is in the copy.
+    pub position: u64,
+}
+
 /// Two copies that cannot be compared.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -91,6 +104,49 @@ pub fn compare(newer: &Path, older: &Path) -> Result<Difference, CompareError> {
         return Err(CompareError::Strangers { newer, older });
     }
     difference(&connection).map_err(unreadable)
+}
+
+/// The life of a store that a copy is of.
+///
+/// # Errors
+/// [`CompareError::Unreadable`].
+pub fn incarnation(copy: &Path) -> Result<u32, CompareError> {
+    looked_at(copy, |connection| {
+        let sql = "SELECT value FROM sb_meta WHERE name = 'incarnation'";
+        connection.query_row(sql, [], |row| row.get(0))
+    })
+}
+
+/// How far the groups of a store had come, as a copy of it says.
+///
+/// # Errors
+/// [`CompareError::Unreadable`].
+pub fn places(copy: &Path) -> Result<Vec<Place>, CompareError> {
+    looked_at(copy, |connection| {
+        let sql = "SELECT grp, topic, partition, position FROM sb_progress ORDER BY 1, 2, 3";
+        let mut statement = connection.prepare(sql)?;
+        let places = statement.query_map([], |row| {
+            let position: i64 = row.get(3)?;
+            Ok(Place {
+                group: row.get(0)?,
+                topic: row.get(1)?,
+                partition: row.get(2)?,
+                position: position.cast_unsigned(),
+            })
+        })?;
+        places.collect()
+    })
+}
+
+fn looked_at<T>(
+    copy: &Path,
+    look: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, CompareError> {
+    let unreadable = |source| CompareError::Unreadable { path: copy.to_owned(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(copy, flags).map_err(unreadable)?;
+    connection.pragma_update(None, "query_only", true).map_err(unreadable)?;
+    look(&connection).map_err(unreadable)
 }
 
 fn difference(connection: &Connection) -> rusqlite::Result<Difference> {

@@ -20,6 +20,7 @@ Examples:
   switchboard dead list                   keys that are parked behind a failed message
   switchboard dead replay payments.commands 0191…
   switchboard log inspect                 the log's files, every record's sum verified
+  switchboard backup /backups/monday      everything as of now, while it runs
   switchboard doctor                      looks at everything that could be wrong
   switchboard --print-config              settings, and who set each";
 
@@ -67,6 +68,10 @@ enum Command {
         #[command(subcommand)]
         action: Log,
     },
+    /// Copy everything as of one moment, while the shop runs
+    Backup(Backup),
+    /// Put a backup back, as a whole or one service, and say what cannot come back
+    Restore(Restore),
     /// Look at everything that could be wrong, and say what to do
     Doctor {
         #[command(flatten)]
@@ -160,6 +165,52 @@ pub struct Demo {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// The sums as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `backup`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchboard backup /backups/monday
+  switchboard backup ./copy --data ./shop --json
+The folder is made on the machine of the platform, and must not exist. It holds the keys.")]
+pub struct Backup {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) engines: EngineFlags,
+    /// The folder that is made
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  switchboard restore /backups/monday                   into the empty data folder
+  switchboard restore /backups/monday --data ./other    into another one, to look at it
+  switchboard restore /backups/monday --force           what is there is moved aside, and kept
+  switchboard restore /backups/monday --only orders     one service; the others stay as they are")]
+pub struct Restore {
+    /// The backup
+    #[arg(value_name = "DIR")]
+    pub(crate) backup: PathBuf,
+    /// Only this service; the others, the log and the keys stay as they are
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) only: Option<String>,
+    /// Move data aside that is there; asks, unless --yes
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Answer yes to what is asked
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -336,6 +387,11 @@ impl Cli {
                 flags.engines = serve.engines.clone();
                 flags.upstream = (!serve.upstream.is_empty()).then(|| serve.upstream.clone());
             }
+            Some(Command::Backup(backup)) => {
+                flags.url.clone_from(&backup.remote.url);
+                flags.token_file.clone_from(&backup.remote.token_file);
+                flags.engines = backup.engines.clone();
+            }
             Some(
                 Command::Sagas { remote, .. }
                 | Command::Dead { remote, .. }
@@ -361,6 +417,8 @@ impl Cli {
             Some(Command::Sagas { action, .. }) => commands::sagas::run(&settings, action),
             Some(Command::Dead { action, .. }) => commands::dead::run(&settings, action),
             Some(Command::Log { action, .. }) => commands::log::run(&settings, &action),
+            Some(Command::Backup(backup)) => commands::backup::run(&settings, &backup),
+            Some(Command::Restore(wanted)) => commands::restore::run(&settings, &wanted),
             Some(Command::Doctor { .. }) => commands::doctor::run(&settings),
             Some(Command::StormLoad(load)) => commands::proofs::storm(&load),
             Some(Command::Bench { seconds }) => commands::proofs::bench(seconds),
@@ -402,6 +460,9 @@ mod tests {
             "dead skip g k --reason why",
             "log inspect --data x",
             "log read orders.events --partition 3 --after 7",
+            "backup b --data x --json",
+            "restore b --only orders --yes",
+            "restore b --force --json",
             "doctor",
             "--print-config",
             "storm-load --url http://x --data d --seed 1 --seconds 2",

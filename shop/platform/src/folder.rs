@@ -17,6 +17,8 @@ const LAYOUT: &str = "1";
 const LOCK: &str = "lock";
 /// Where the running platform can be reached; there only while it runs.
 const ADDRESS: &str = "address";
+/// There while a restore has begun and not ended.
+pub(crate) const UNFINISHED: &str = "restore-unfinished";
 /// What the operator presents.
 const OPERATOR_TOKEN: &str = "operator-token";
 
@@ -64,6 +66,12 @@ pub enum FolderError {
         /// Its layout.
         found: String,
     },
+    /// A restore has begun and not ended, so it is half one thing and half another.
+    #[error(
+        "a restore into {0} has begun and not ended: run the same `switchboard restore` again, \
+         which takes it to its end"
+    )]
+    Unfinished(PathBuf),
     /// It cannot be read or written.
     #[error(
         "{path} cannot be {what}: check that it is yours and that the disk has space, or name \
@@ -88,7 +96,24 @@ impl Folder {
     /// # Errors
     /// [`FolderError`], which says what to do.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
+        Self::open_unfinished(path)?.finished()
+    }
+
+    /// The same, also when a restore has begun and not ended: for the restore that ends it.
+    pub(crate) fn open_unfinished(path: &Path) -> Result<Self, FolderError> {
         Self::prepare(path, hold)
+    }
+
+    fn finished(self) -> Result<Self, FolderError> {
+        if self.path.join(UNFINISHED).exists() {
+            return Err(FolderError::Unfinished(self.path.clone()));
+        }
+        Ok(self)
+    }
+
+    /// Whether this is the name of a file that belongs to the folder itself, whatever is in it.
+    pub(crate) fn is_own(name: &str) -> bool {
+        name.starts_with(MARKER) || [LOCK, ADDRESS, UNFINISHED].contains(&name)
     }
 
     /// Opens a folder, or makes it, beside other processes that share it: services in processes of
@@ -97,7 +122,7 @@ impl Folder {
     /// # Errors
     /// [`FolderError`], which says what to do: also when a whole shop runs on it.
     pub fn share(path: &Path) -> Result<Self, FolderError> {
-        Self::prepare(path, hold_shared)
+        Self::prepare(path, hold_shared)?.finished()
     }
 
     fn prepare(

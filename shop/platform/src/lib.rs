@@ -19,19 +19,23 @@
 //! - [`platform`] the whole shop, started, watched and drained together
 //! - [`serve`] one service, or the gateway, in a process of its own
 //! - [`backends`] the engines that everything runs on
+//! - [`backup`] backups of a running shop, and putting one back
 //! - [`folder`] the data folder: private, held by one process
 //! - [`upstream`] where services in processes of their own listen
 //! - [`settings`] flags, environment, file, defaults, and which of them won
 //! - [`cli`] the command line, and [`commands`] what it does
 //! - [`console`] the pages for operators
+//! - [`mail`] the mail server that letters leave the shop by
 //! - [`load`] customers that use the shop as anybody would
 
 pub mod backends;
+pub mod backup;
 pub mod cli;
 pub mod commands;
 pub mod console;
 pub mod folder;
 pub mod load;
+pub mod mail;
 pub mod platform;
 pub mod serve;
 pub mod settings;
@@ -39,4 +43,5 @@ pub mod topology;
 pub mod upstream;
 
 mod guard;
+mod keep;
 mod operator;

@@ -16,8 +16,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::backends::{Carrier, Engines};
+use crate::backup::Sources;
+use crate::backup::job::Jobs;
 use crate::folder::{Folder, FolderError};
+use crate::keep::kept;
 use crate::load::client::{Call, Client};
+use crate::mail::{self, Mail};
 use crate::topology::{self, Service};
 use crate::{console, guard, operator};
 
@@ -44,6 +48,10 @@ pub struct Options {
     pub public: bool,
     /// What everything runs on. Default what is built in.
     pub engines: Engines,
+    /// The mail server. Default none.
+    pub mail: Mail,
+    /// The file that settings were read from, for backups.
+    pub settings_file: Option<PathBuf>,
 }
 
 /// A running shop. Call [`Platform::run`] to keep it, and to end it in an orderly way.
@@ -97,7 +105,10 @@ pub enum StartError {
         source: Box<switchboard_store_sqlite::OpenError>,
     },
     /// The broker.
-    #[error("the embedded broker cannot be opened")]
+    #[error(
+        "the embedded broker cannot be opened: `switchboard log inspect` shows what is whole; put \
+         a backup in its place with `switchboard restore`, and keep it for a repair"
+    )]
     Broker(#[source] BoxError),
     /// The program was built without this engine.
     #[error("built without `{0}`: run with `--features {0}`, or `--features engines` for all")]
@@ -130,6 +141,9 @@ pub enum StartError {
         #[source]
         source: BoxError,
     },
+    /// Letters cannot leave the shop as was asked for.
+    #[error("letters cannot leave the shop by --smtp")]
+    Mail(#[source] BoxError),
     /// What was asked for cannot run as a process of its own.
     #[error("{0}")]
     NotAlone(String),
@@ -155,13 +169,28 @@ pub enum StartError {
 impl Options {
     /// On this folder, on any free port of this machine.
     pub fn new(folder: Folder) -> Self {
-        Self { folder, listen: ANY, public: false, engines: Engines::default() }
+        let (engines, mail) = Default::default();
+        Self { folder, listen: ANY, public: false, engines, mail, settings_file: None }
     }
 
     /// The same on other engines.
     #[must_use]
     pub fn with_engines(mut self, engines: Engines) -> Self {
         self.engines = engines;
+        self
+    }
+
+    /// The same, and letters leave the shop by a mail server.
+    #[must_use]
+    pub fn with_mail(mut self, mail: Mail) -> Self {
+        self.mail = mail;
+        self
+    }
+
+    /// The same, with settings from this file.
+    #[must_use]
+    pub fn with_settings_file(mut self, file: Option<PathBuf>) -> Self {
+        self.settings_file = file;
         self
     }
 
@@ -189,7 +218,8 @@ impl Platform {
     /// # Errors
     /// [`StartError`], whose text says what to do. Nothing runs then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let Options { folder, listen, public, engines } = options;
+        let Options { folder, listen, public, engines, mail, settings_file } = options;
+        let courier = mail.courier()?;
         // First of all the port: a second start must not open what the first one uses.
         let (door, address) = bind(listen, public).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -208,19 +238,22 @@ impl Platform {
         let mut routes = Vec::new();
         let mut parts = Parts::new();
         let mut watched = Vec::new();
-        for (service, store) in services.iter().zip(&stores) {
+        for (service, store) in services.iter().zip(&stores.all) {
             let deps = Deps {
                 store: store.clone(),
                 broker: carrier.broker.clone(),
                 clock: clock.clone(),
                 rng: rng.fork(),
                 auth: auth.clone(),
-                process: engines.process(&name, &carrier, store),
+                process: mail::with_courier(
+                    engines.process(&name, &carrier, store),
+                    courier.as_ref(),
+                ),
             };
             let (listener, at) = bind(ANY, false).await?;
             routes.extend(service.paths.iter().map(|path| Route::new(path, service.name, at)));
             watched.push(watch(service, &deps));
-            parts = parts.with(service.name, (service.run)(listener, deps, end.clone()));
+            parts = parts.with(service.name, kept(*service, listener, deps, end.clone()));
         }
         let client = Client::new(format!("http://{}", local(address)));
         let shop = console::Shop {
@@ -231,7 +264,18 @@ impl Platform {
             client,
             end: doors.clone(),
         };
-        let gateway = gateway(routes, metrics, &carrier, &shop);
+        let backups = Jobs::new(
+            Sources {
+                folder: folder.path().to_owned(),
+                stores: stores.files,
+                broker: carrier.embedded.clone(),
+                settings: settings_file,
+            },
+            auth.clone(),
+            shop.clock.clone(),
+            doors.clone(),
+        );
+        let gateway = gateway(routes, metrics, &carrier, &shop).with_routes(backups.routes());
         let router = guard::metrics(gateway.router(), auth.clone(), address.ip().is_loopback());
         let gateway = tokio::spawn(shop_edge::serve::serve_bare(door, router, doors.clone()));
         let parts = tokio::spawn(parts.run(end.clone()));

@@ -17,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backends::Carrier;
 use crate::folder::Folder;
+use crate::keep::kept;
 use crate::load::client::{Call, Client};
 use crate::platform::{self, Options, StartError, bind, local, process_name};
 use crate::topology::{self, Service};
 use crate::upstream::Upstream;
-use crate::{console, guard, operator};
+use crate::{console, guard, mail, operator};
 
 /// What the gateway is called where services are named.
 pub const GATEWAY: &str = "gateway";
@@ -54,7 +55,12 @@ impl Serving {
     /// # Errors
     /// [`StartError`], whose text says what to do.
     pub async fn service(service: Service, options: Options) -> Result<Self, StartError> {
-        let Options { folder, listen, public, engines } = options;
+        let Options { folder, listen, public, engines, mail, .. } = options;
+        // One setting for all processes must not keep those from starting that write no letters.
+        let courier = match service.name {
+            shop_notifications::NAME => mail.courier()?,
+            _ => None,
+        };
         if let Some(why) = engines.alone_because() {
             let name = service.name;
             return Err(StartError::NotAlone(format!(
@@ -72,12 +78,13 @@ impl Serving {
             engines.broker(folder.path(), &whole, &clock),
             engines.stores(folder.path(), &services, &clock, &mut rng),
         )?;
-        let [store] = stores.as_slice() else { return Err(StartError::Cut) };
+        let [store] = stores.all.as_slice() else { return Err(StartError::Cut) };
         let process = engines.process(&name, &carrier, store);
+        let process = mail::with_courier(process, courier.as_ref());
         let (store, broker) = (store.clone(), carrier.broker.clone());
         let deps = Deps { store, broker, clock, rng, auth, process };
         let end = CancellationToken::new();
-        let running = tokio::spawn((service.run)(listener, deps, end.clone()));
+        let running = tokio::spawn(kept(service, listener, deps, end.clone()));
         Ok(Self { address, end, running, carrier: Some(carrier), folder })
     }
 
@@ -87,7 +94,7 @@ impl Serving {
     /// # Errors
     /// [`StartError`], whose text says what to do.
     pub async fn gateway(upstreams: &[Upstream], options: Options) -> Result<Self, StartError> {
-        let Options { folder, listen, public, engines } = options;
+        let Options { folder, listen, public, engines, .. } = options;
         let routes = routes(upstreams)?;
         let (listener, address) = bind(listen, public).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::backends::{BROKERS, BrokerUrl, Engines, Namespace, PATIENCE, STORES, StoreUrl, masked};
+use crate::mail;
 use crate::upstream::{self, Upstream};
 
 /// The file that is read when no other is named, in the working folder.
@@ -42,6 +43,10 @@ pub struct Settings {
     pub engine_wait: Setting<u64>,
     /// Where the services listen, for a gateway in a process of its own. Default nowhere.
     pub upstream: Setting<Vec<Upstream>>,
+    /// The mail server that letters leave the shop by. Default none: they stay in the mailbox.
+    pub smtp: Setting<Option<String>>,
+    /// Who writes them. Default `shop@localhost`, for a server on this machine.
+    pub smtp_from: Setting<Option<String>>,
 }
 
 /// A value and who set it.
@@ -125,6 +130,13 @@ pub struct EngineFlags {
     /// How long an engine that does not answer is waited for at the start [default: 60]
     #[arg(long, value_name = "SECONDS", hide_short_help = true)]
     pub engine_wait: Option<u64>,
+    /// Letters leave the shop by this mail server: smtp://HOST:PORT or smtps://HOST:PORT; user and
+    /// password come from SWITCHBOARD_SMTP_USER and SWITCHBOARD_SMTP_PASSWORD
+    #[arg(long, value_name = "URL")]
+    pub smtp: Option<String>,
+    /// Who writes the letters [default: shop@localhost, for a mail server on this machine]
+    #[arg(long, value_name = "ADDRESS", hide_short_help = true)]
+    pub smtp_from: Option<String>,
 }
 
 /// A setting that cannot be used.
@@ -176,7 +188,7 @@ pub enum Invalid {
     NoHome,
 }
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "listen",
     "data",
     "public",
@@ -188,6 +200,8 @@ const NAMES: [&str; 11] = [
     "namespace",
     "engine_wait",
     "upstream",
+    "smtp",
+    "smtp_from",
 ];
 
 /// What a setting can be looked up in.
@@ -234,7 +248,8 @@ impl Settings {
             value: data.value.join("operator-token"),
             from: Origin::Default,
         });
-        let EngineFlags { broker, store, namespace, engine_wait } = flags.engines.clone();
+        let EngineFlags { broker, store, namespace, engine_wait, smtp, smtp_from } =
+            flags.engines.clone();
         let broker = sources.find("broker", broker, BROKERS, |it| it.parse().ok())?;
         let store = sources.find("store", store, STORES, |it| it.parse().ok())?;
         let wanted = "up to 30 of a-z, 0-9 and _, a letter first";
@@ -242,7 +257,11 @@ impl Settings {
         let wait = sources.find("engine_wait", engine_wait, "seconds", |it| it.parse().ok())?;
         let upstream = flags.upstream.clone();
         let upstream = sources.find("upstream", upstream, upstream::EXPECTED, upstream::parse)?;
+        let smtp = sources.find("smtp", smtp, mail::EXPECTED, mail::parse)?;
+        let smtp_from = sources.find("smtp_from", smtp_from, "an address", |it| Some(it.into()))?;
         Ok(Self {
+            smtp: Setting::or(smtp.map(Setting::some), None),
+            smtp_from: Setting::or(smtp_from.map(Setting::some), None),
             broker: Setting::or(broker, BrokerUrl::default()),
             store: Setting::or(store, StoreUrl::default()),
             namespace: Setting::or(namespace, Namespace::default()),
@@ -278,7 +297,32 @@ impl Settings {
             row("namespace", self.namespace.value.to_string(), &self.namespace.from),
             row("engine_wait", format!("{} s", self.engine_wait.value), &self.engine_wait.from),
             row("upstream", upstream::show(&self.upstream.value), &self.upstream.from),
+            row("smtp", shown(&self.smtp.value, "(none)"), &self.smtp.from),
+            row("smtp_from", shown(&self.smtp_from.value, mail::FROM), &self.smtp_from.from),
         ]
+    }
+
+    /// The file that some of these settings are from.
+    pub fn file(&self) -> Option<PathBuf> {
+        let origins = [
+            &self.listen.from,
+            &self.data.from,
+            &self.public.from,
+            &self.traces.from,
+            &self.url.from,
+            &self.token_file.from,
+            &self.broker.from,
+            &self.store.from,
+            &self.namespace.from,
+            &self.engine_wait.from,
+            &self.upstream.from,
+            &self.smtp.from,
+            &self.smtp_from.from,
+        ];
+        origins.into_iter().find_map(|origin| match origin {
+            Origin::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            _ => None,
+        })
     }
 
     /// The engines that these settings name.
@@ -318,6 +362,10 @@ fn default_data(environment: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf,
         Some(Path::new(&home).join(".local/share"))
     };
     Ok(folder.or_else(home).ok_or(Invalid::NoHome)?.join("switchboard"))
+}
+
+fn shown(value: &Option<String>, none: &str) -> String {
+    value.clone().unwrap_or_else(|| none.to_owned())
 }
 
 fn parse_url(text: &str) -> Option<String> {

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// A service that runs until shutdown.
-type Running = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+pub type Running = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
 /// One service, as the platform runs it.
 #[derive(Clone, Copy, Debug)]

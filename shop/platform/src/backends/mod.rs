@@ -11,7 +11,7 @@ mod kafka;
 mod namespaced;
 mod postgres;
 mod rabbit;
-mod sqlite;
+pub(crate) mod sqlite;
 mod waiting;
 
 use std::fmt;
@@ -29,6 +29,7 @@ use switchboard_store::Store;
 pub use address::{BROKERS, BrokerUrl, NotAnAddress, STORES, StoreUrl, masked};
 pub use namespaced::{Namespace, Namespaced};
 
+use crate::backup::{self, StoreFile};
 use crate::platform::StartError;
 use crate::topology::Service;
 
@@ -60,6 +61,14 @@ pub(crate) struct Carrier {
     url: BrokerUrl,
     /// A topic that is surely declared: declaring it again asks the broker whether it is there.
     probe: Option<Topic>,
+}
+
+/// The stores of some services, open.
+pub(crate) struct Stores {
+    /// In the order of the services.
+    pub(crate) all: Vec<Arc<dyn Store>>,
+    /// The same as files of ours, for backups; or how what they are on is backed up.
+    pub(crate) files: Result<Vec<StoreFile>, String>,
 }
 
 // === impl Engines ===
@@ -106,10 +115,17 @@ impl Engines {
         services: &[Service],
         clock: &Arc<dyn Clock>,
         rng: &mut Rng,
-    ) -> Result<Vec<Arc<dyn Store>>, StartError> {
+    ) -> Result<Stores, StartError> {
         match &self.store {
-            StoreUrl::Sqlite => sqlite::open(folder, services, clock, rng).await,
-            StoreUrl::Postgres(url) => postgres::open(self, url, services, clock, rng, None).await,
+            StoreUrl::Sqlite => {
+                let files = sqlite::open(folder, services, clock, rng).await?;
+                let as_store = |file: &StoreFile| Arc::new(file.store.clone()) as Arc<dyn Store>;
+                Ok(Stores { all: files.iter().map(as_store).collect(), files: Ok(files) })
+            }
+            StoreUrl::Postgres(url) => {
+                let all = postgres::open(self, url, services, clock, rng, None).await?;
+                Ok(Stores { all, files: Err(backup::POSTGRES.to_owned()) })
+            }
         }
     }
 
@@ -122,7 +138,7 @@ impl Engines {
         rng: &mut Rng,
     ) -> Result<Vec<Arc<dyn Store>>, StartError> {
         match &self.store {
-            StoreUrl::Sqlite => sqlite::open(folder, services, clock, rng).await,
+            StoreUrl::Sqlite => Ok(self.stores(folder, services, clock, rng).await?.all),
             StoreUrl::Postgres(url) => {
                 postgres::open(self, url, services, clock, rng, Some(FEW)).await
             }

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use switchboard_core::{Clock, Rng};
-use switchboard_store::Store;
 use switchboard_store_sqlite::{Options, SqliteStore};
 
+use crate::backup::StoreFile;
 use crate::platform::StartError;
 use crate::topology::Service;
 
@@ -14,24 +14,33 @@ use crate::topology::Service;
 /// is a quarter of the store's own default.
 const WAL_BYTES: u64 = 2 << 20;
 
+/// How the store of a service is opened in a data folder.
+pub(crate) fn options(
+    folder: &Path,
+    service: &Service,
+    clock: &Arc<dyn Clock>,
+    rng: &mut Rng,
+) -> Options {
+    Options::new(folder.join(service.file), service.name, clock.clone(), rng.fork())
+        .with_tables(service.tables)
+        .with_wal_bytes(WAL_BYTES)
+}
+
 /// Opens the stores side by side.
-pub(super) async fn open(
+pub(crate) async fn open(
     folder: &Path,
     services: &[Service],
     clock: &Arc<dyn Clock>,
     rng: &mut Rng,
-) -> Result<Vec<Arc<dyn Store>>, StartError> {
+) -> Result<Vec<StoreFile>, StartError> {
     let opening: Vec<_> = services
         .iter()
-        .map(|service| {
-            let (path, name) = (folder.join(service.file), service.name);
-            let options = Options::new(path, name, clock.clone(), rng.fork())
-                .with_tables(service.tables)
-                .with_wal_bytes(WAL_BYTES);
-            tokio::task::spawn_blocking(move || {
-                SqliteStore::open(options)
-                    .map(|store| Arc::new(store) as Arc<dyn Store>)
-                    .map_err(|source| StartError::Store { name, source: Box::new(source) })
+        .map(|of| {
+            let (service, file) = (of.name, of.file);
+            let options = options(folder, of, clock, rng);
+            tokio::task::spawn_blocking(move || match SqliteStore::open(options) {
+                Ok(store) => Ok(StoreFile { service, file, store }),
+                Err(source) => Err(StartError::Store { name: service, source: Box::new(source) }),
             })
         })
         .collect();

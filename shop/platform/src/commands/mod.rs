@@ -5,12 +5,14 @@
 //! - [`demo`] customers, orders, and the sums
 //! - [`sagas`], [`dead`] what operators do
 //! - [`log`] the log's files, and its records
+//! - [`backup`], [`restore`] copies of everything, and putting one back
 //! - [`doctor`] everything that could be wrong
 //! - [`config`] settings and who set them
 //! - [`proofs`] load and figures for the project's own tool
 //! - [`remote`] calling a running platform
 //! - [`show`] tables for people, JSON for programs
 
+pub mod backup;
 pub mod config;
 pub mod dead;
 pub mod demo;
@@ -18,6 +20,7 @@ pub mod doctor;
 pub mod log;
 pub mod proofs;
 pub mod remote;
+pub mod restore;
 pub mod sagas;
 pub mod serve;
 pub mod show;

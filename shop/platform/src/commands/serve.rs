@@ -8,6 +8,7 @@ use super::show::line;
 use super::up::{asked_to_end, runtime};
 use crate::cli::Serve;
 use crate::folder::Folder;
+use crate::mail::Mail;
 use crate::platform::{ANY, Options};
 use crate::serve::{GATEWAY, Serving};
 use crate::settings::{Origin, Settings};
@@ -33,7 +34,8 @@ pub fn run(settings: &Settings, serve: &Serve) -> Result<ExitCode, BoxError> {
     let options = Options::new(Folder::share(&settings.data.value)?)
         .with_listen(listen)
         .with_public(settings.public.value)
-        .with_engines(settings.engines());
+        .with_engines(settings.engines())
+        .with_mail(Mail::of(settings)?);
     runtime()?.block_on(async {
         let asked = asked_to_end()?;
         tokio::pin!(asked);

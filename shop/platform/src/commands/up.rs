@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::show::line;
 use crate::cli::Up;
 use crate::folder::Folder;
+use crate::mail::Mail;
 use crate::platform::{Options, Platform};
 use crate::settings::Settings;
 
@@ -28,7 +29,9 @@ pub fn run(settings: &Settings, up: &Up) -> Result<ExitCode, BoxError> {
     let options = Options::new(folder)
         .with_listen(settings.listen.value)
         .with_public(settings.public.value)
-        .with_engines(settings.engines());
+        .with_engines(settings.engines())
+        .with_mail(Mail::of(settings)?)
+        .with_settings_file(settings.file());
     runtime()?.block_on(async {
         let asked = asked_to_end()?;
         tokio::pin!(asked);

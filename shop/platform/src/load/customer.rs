@@ -80,6 +80,12 @@ impl Customer {
         Ok(customer)
     }
 
+    /// The same customer at another address of the same shop.
+    #[must_use]
+    pub fn at(&self, client: &Client) -> Self {
+        Self { client: client.clone(), ..self.clone() }
+    }
+
     async fn post(&self, path: &str, key: Option<&str>, body: Value) -> Result<Value, CallError> {
         let call = Call { token: Some(&self.token), idempotency_key: key, body: Some(body) };
         let answer = self.client.insist(Method::POST, path, &call, INSIST).await?;

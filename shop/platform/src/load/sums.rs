@@ -10,7 +10,7 @@ use super::mix::Product;
 use super::{CallError, Client, Customer, Ended, Wish};
 
 /// What happened in a run, as its customers saw it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ledger {
     /// Everybody who took part.
     pub customers: Vec<Customer>,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not as expected ends the test")]
 
+mod backups;
 mod contract;
 mod lifecycle;
 mod operators;
