@@ -4,7 +4,7 @@
 //! the ratios of interleaved pairs. The server is the one in `SWITCHBOARD_TEST_RABBIT`.
 //!
 //! ```sh
-//! cargo run --release -p switchboard-message-rabbit --example bench -- [PAIRS] [MESSAGES]
+//! cargo run --release -p switchboard-message-rabbit --example rabbit-bench -- [PAIRS] [MESSAGES]
 //! ```
 
 use std::collections::VecDeque;

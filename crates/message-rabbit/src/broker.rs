@@ -147,10 +147,10 @@ impl RabbitBroker {
 
     async fn prepare(
         &self,
-        envelope: &Envelope,
+        envelope: Envelope,
     ) -> Result<(Outgoing, Arc<Declared>, u32), PublishError> {
-        let declared = self.find(envelope).await?;
-        let encoded = wire::encode(envelope, false, self.0.options.max_message_bytes)?;
+        let declared = self.find(&envelope).await?;
+        let properties = wire::encode(&envelope, false, self.0.options.max_message_bytes)?;
         let slot = match (&envelope.key, &envelope.identity) {
             (Some(key), _) => Slot::of(key),
             (None, Some(identity)) => identity.slot,
@@ -160,7 +160,8 @@ impl RabbitBroker {
         let outgoing = Outgoing {
             exchange: names::short(declared.name.as_str()),
             key: names::short(partition.to_string()),
-            encoded,
+            envelope,
+            properties: Some(properties),
             ordered: true,
             is_topic: true,
         };
@@ -187,7 +188,7 @@ impl Broker for RabbitBroker {
     async fn publish(&self, batch: Vec<Envelope>) -> Vec<Result<Ack, PublishError>> {
         let mut answers: Vec<Option<Result<Ack, PublishError>>> = Vec::with_capacity(batch.len());
         let (mut outgoing, mut places) = (Vec::with_capacity(batch.len()), Vec::new());
-        for (index, envelope) in batch.iter().enumerate() {
+        for (index, envelope) in batch.into_iter().enumerate() {
             match self.prepare(envelope).await {
                 Ok((message, declared, partition)) => {
                     outgoing.push(message);

@@ -12,8 +12,9 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lapin::BasicProperties;
 use lapin::types::ShortString;
-use switchboard_core::{BoxError, Name};
+use switchboard_core::{BoxError, Envelope, Name};
 use switchboard_message::PublishError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -23,7 +24,6 @@ use crate::broker::PATIENCE;
 use crate::link::Link;
 use crate::queues::Layouts;
 use crate::topics::Topics;
-use crate::wire::Encoded;
 use crate::{Options, names};
 use window::Window;
 
@@ -43,7 +43,9 @@ pub(crate) struct Publisher(mpsc::Sender<Batch>);
 pub(crate) struct Outgoing {
     pub(crate) exchange: ShortString,
     pub(crate) key: ShortString,
-    pub(crate) encoded: Encoded,
+    pub(crate) envelope: Envelope,
+    /// The envelope's properties, until it is sent; made anew when it is sent again.
+    pub(crate) properties: Option<BasicProperties>,
     /// Whether later messages of the same exchange and key must not overtake it.
     pub(crate) ordered: bool,
     /// Whether the exchange is a topic's.

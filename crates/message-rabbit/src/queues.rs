@@ -111,15 +111,16 @@ impl Queues for Desk {
         let limit = self.max_message_bytes;
         let mut answers: Vec<Option<Result<Sent, PublishError>>> = Vec::with_capacity(batch.len());
         let (mut outgoing, mut places) = (Vec::with_capacity(batch.len()), Vec::new());
-        for (index, envelope) in batch.iter().enumerate() {
-            match wire::encode(envelope, true, limit) {
-                Ok(encoded) => {
+        for (index, envelope) in batch.into_iter().enumerate() {
+            match wire::encode(&envelope, true, limit) {
+                Ok(properties) => {
                     places.push(index);
                     answers.push(None);
                     outgoing.push(Outgoing {
                         exchange: names::short(exchange),
                         key: names::short(routing_key),
-                        encoded,
+                        envelope,
+                        properties: Some(properties),
                         ordered: true,
                         is_topic: false,
                     });

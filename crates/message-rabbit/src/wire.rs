@@ -33,13 +33,6 @@ const SERVERS_OWN: [&str; 6] = [
     "x-opt-",
 ];
 
-/// An encoded envelope.
-#[derive(Clone, Debug)]
-pub(crate) struct Encoded {
-    pub(crate) properties: BasicProperties,
-    pub(crate) payload: Bytes,
-}
-
 /// A message as the server sent it.
 #[derive(Debug)]
 pub(crate) struct Raw {
@@ -52,12 +45,12 @@ pub(crate) struct Raw {
 #[error("`{0}` cannot be the name of a header: up to 255 bytes that do not begin with cloudEvents")]
 struct InvalidHeader(Name);
 
-/// Encodes an envelope, with its topic if the exchange does not tell it.
+/// Everything of an envelope but its payload, with its topic if the exchange does not tell it.
 pub(crate) fn encode(
     envelope: &Envelope,
     with_topic: bool,
     limit: usize,
-) -> Result<Encoded, PublishError> {
+) -> Result<BasicProperties, PublishError> {
     let mut headers = FieldTable::default();
     let mut bytes = envelope.payload.len();
     let mut insert = |name: ShortString, value: LongString| {
@@ -93,7 +86,7 @@ pub(crate) fn encode(
     if let Ok(content_type) = ShortString::try_new(content_type) {
         properties = properties.with_content_type(content_type);
     }
-    Ok(Encoded { properties, payload: envelope.payload.clone() })
+    Ok(properties)
 }
 
 /// Reads a message of `topic`. Attributes that are missing come from elsewhere: a stranger's
@@ -206,7 +199,10 @@ fn undecodable(
 }
 
 fn attribute(name: &str) -> ShortString {
-    names::short(format!("{PREFIX}{name}"))
+    let mut text = String::with_capacity(PREFIX.len() + name.len());
+    text.push_str(PREFIX);
+    text.push_str(name);
+    names::short(text)
 }
 
 /// The id that stands for a message id which is none of ours: the same text, the same id.
