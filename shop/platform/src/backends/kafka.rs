@@ -14,6 +14,9 @@ pub(super) async fn open(engines: &Engines, url: &str) -> Result<Carrier, StartE
         flag: "--broker",
         source: error.into(),
     })?;
+    // Its own prefix does what `Namespaced` does, and other shops' topics are not even listed.
+    let prefix = format!("{}{}", options.prefix, engines.namespace.prefix());
+    let options = options.with_prefix(prefix);
     let broker = super::waiting::connect(&engines.broker, "--broker", engines.patience, || {
         KafkaBroker::connect(options.clone())
     })

@@ -98,7 +98,9 @@ impl Engines {
             BrokerUrl::Kafka(url) => kafka::open(self, url).await?,
             BrokerUrl::Rabbit(url) => rabbit::open(self, url).await?,
         };
-        carrier.broker = self.namespace.within(carrier.broker);
+        if !matches!(self.broker, BrokerUrl::Kafka(_)) {
+            carrier.broker = self.namespace.within(carrier.broker);
+        }
         let broker = &carrier.broker;
         waiting::connect(&self.broker, "--broker", self.patience, || async {
             broker.declare(topology).await.map_err(Undeclared)

@@ -58,7 +58,12 @@ impl Namespace {
         if self.0.is_empty() {
             return broker;
         }
-        Arc::new(Namespaced { broker, prefix: format!("{}.", self.0).into() })
+        Arc::new(Namespaced { broker, prefix: self.prefix().into() })
+    }
+
+    /// What stands in front of topics and groups.
+    pub fn prefix(&self) -> String {
+        if self.0.is_empty() { String::new() } else { format!("{}.", self.0) }
     }
 }
 
