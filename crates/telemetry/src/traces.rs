@@ -1,5 +1,7 @@
 //! Traces: diagnostics on stderr. (A *log* is where records are; diagnostics are traces.)
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// How a line looks.
@@ -19,7 +21,11 @@ pub enum Format {
 pub fn traces(format: Format) {
     let filter =
         EnvFilter::try_from_env("SWITCHBOARD_TRACE").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Colours are for terminals; in a file they are noise.
+        .with_ansi(std::io::stderr().is_terminal());
     let _first_wins = match format {
         Format::Text => subscriber.try_init(),
         Format::Json => subscriber.json().try_init(),

@@ -110,6 +110,15 @@ pub enum StartError {
          a backup in its place with `switchboard restore`, and keep it for a repair"
     )]
     Broker(#[source] BoxError),
+    /// A file that this shop has written is not there any more.
+    #[error(
+        "{0} is gone, which this shop has written before: put it back, take a backup with \
+         `switchboard restore`, or begin anew with --fresh"
+    )]
+    Gone(PathBuf),
+    /// The list of those files cannot be read or written.
+    #[error("{0} cannot be read or written: check that it is yours and that the disk has space")]
+    Unlisted(PathBuf, #[source] std::io::Error),
     /// The program was built without this engine.
     #[error("built without `{0}`: run with `--features {0}`, or `--features engines` for all")]
     NotBuilt(&'static str),

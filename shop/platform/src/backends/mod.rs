@@ -9,6 +9,7 @@ mod address;
 mod embedded;
 mod kafka;
 mod namespaced;
+mod parts;
 mod postgres;
 mod rabbit;
 pub(crate) mod sqlite;

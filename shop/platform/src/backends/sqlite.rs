@@ -6,6 +6,7 @@ use std::sync::Arc;
 use switchboard_core::{Clock, Rng};
 use switchboard_store_sqlite::{Options, SqliteStore};
 
+use super::parts;
 use crate::backup::StoreFile;
 use crate::platform::StartError;
 use crate::topology::Service;
@@ -33,6 +34,8 @@ pub(crate) async fn open(
     clock: &Arc<dyn Clock>,
     rng: &mut Rng,
 ) -> Result<Vec<StoreFile>, StartError> {
+    let files: Vec<_> = services.iter().map(|service| service.file).collect();
+    parts::require(folder, &files)?;
     let opening: Vec<_> = services
         .iter()
         .map(|of| {
@@ -48,5 +51,6 @@ pub(crate) async fn open(
     for store in opening {
         stores.push(store.await.map_err(StartError::crashed)??);
     }
+    parts::remember(folder, &files)?;
     Ok(stores)
 }

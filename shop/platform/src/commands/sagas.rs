@@ -46,8 +46,9 @@ async fn list(
     limit: u32,
     json: bool,
 ) -> Result<(), BoxError> {
-    let state = state.map(|state| format!("?phase={}", segment(&state))).unwrap_or_default();
-    let page = remote.get(&format!("{PATH}{state}")).await?;
+    let phase =
+        state.as_ref().map(|state| format!("?phase={}", segment(state))).unwrap_or_default();
+    let page = remote.get(&format!("{PATH}{phase}")).await?;
     let mut items = page["items"].as_array().cloned().unwrap_or_default();
     items.truncate(limit as usize);
     if json {
@@ -55,7 +56,10 @@ async fn list(
         return Ok(());
     }
     if items.is_empty() {
-        show::line("no such saga; one begins with every order that is placed");
+        show::line(&match state {
+            Some(state) => format!("no saga is {state}"),
+            None => "no sagas yet; one begins with every order that is placed".to_owned(),
+        });
         return Ok(());
     }
     let rows = items.iter().map(|item| {
