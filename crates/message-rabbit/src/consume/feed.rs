@@ -88,11 +88,7 @@ impl Feed {
         }
         let mut lives = 0u64;
         loop {
-            let opened = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return,
-                opened = self.open(lives > 0) => opened,
-            };
+            let Some(opened) = self.open_or_stop(lives > 0).await else { return };
             let (channel, consumer) = match opened {
                 Ok(opened) => opened,
                 Err(error) => {
@@ -142,11 +138,39 @@ impl Feed {
         }
     }
 
+    /// `None` when the partition is not the member's any more.
+    ///
+    /// A request to the server that nobody waits for still counts there: a consumer that was
+    /// registered and forgotten would be handed messages for ever. So what has begun is ended first.
+    async fn open_or_stop(
+        &self,
+        again: bool,
+    ) -> Option<Result<(Channel, lapin::Consumer), BoxError>> {
+        let opening = self.open(again);
+        tokio::pin!(opening);
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {
+                if let Ok(Ok((channel, _))) = tokio::time::timeout(ENDING, opening).await {
+                    end(&channel).await;
+                }
+                None
+            }
+            opened = &mut opening => Some(opened),
+        }
+    }
+
     /// A channel with everything on it that the former one had: queue, prefetch, consumer.
     async fn open(&self, again: bool) -> Result<(Channel, lapin::Consumer), BoxError> {
         let channel = self.groups.link.channel().await?;
-        let consumer = tokio::time::timeout(PATIENCE, self.register(&channel, again)).await??;
-        Ok((channel, consumer))
+        match tokio::time::timeout(PATIENCE, self.register(&channel, again)).await {
+            Ok(Ok(consumer)) => Ok((channel, consumer)),
+            Ok(Err(error)) => Err(error),
+            Err(late) => {
+                end(&channel).await;
+                Err(late.into())
+            }
+        }
     }
 
     async fn register(&self, channel: &Channel, again: bool) -> Result<lapin::Consumer, BoxError> {
@@ -262,6 +286,12 @@ impl Feed {
     fn count(&self, name: &'static str) {
         metrics::counter!(name, "group" => self.group.to_string()).increment(1);
     }
+}
+
+/// Closes a channel that is not to be used.
+async fn end(channel: &Channel) {
+    let goodbye = channel.close(200, crate::names::short("not needed"));
+    let _late_or_gone = tokio::time::timeout(ENDING, goodbye).await;
 }
 
 /// Notes a delivery's number and takes it apart.
