@@ -107,8 +107,13 @@ impl GroupConsumer {
     /// Takes partitions without reading from them yet. A partition that was paused before is still
     /// paused when it comes back, so reading always begins with [`GroupConsumer::begin`].
     pub(crate) fn take(&self, partitions: &[TopicPartition]) -> Result<(), Fault> {
-        // It is never read from here: `begin` moves it first.
-        let list = list(partitions.iter().map(|place| (place, 0)));
+        // It is never read from here: `begin` moves it first. The end is the one place that is
+        // there for certain; a fetch from a place that is gone would stop the partition for good.
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for (topic, partition) in partitions {
+            let mut element = list.add_partition(topic, signed(*partition));
+            element.set_offset(Offset::End).map_err(Fault::of("the end is no offset"))?;
+        }
         // Before, so that nothing is fetched in between; it may not be known to librdkafka yet.
         let _ = self.inner.pause(&list);
         self.inner.incremental_assign(&list).map_err(Fault::of("partitions were not taken"))?;

@@ -31,6 +31,8 @@ pub(super) struct Pump {
     begins: Vec<(Tp, u64, u64)>,
     /// What failed is tried again at this time.
     again: Option<Instant>,
+    /// Since when it has failed.
+    failing: Option<Instant>,
     /// What is to be given up once nothing of it is in hand, at the latest at this time.
     drain: Option<(Vec<Tp>, Instant)>,
     commit_at: Option<Instant>,
@@ -61,6 +63,8 @@ const LAST: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_millis(20);
 /// When a question that Kafka did not answer is asked again.
 const AGAIN: Duration = Duration::from_millis(200);
+/// After how long of asking again the consumer is told.
+const HOPELESS: Duration = Duration::from_secs(30);
 
 // === impl Pump ===
 
@@ -82,6 +86,7 @@ impl Pump {
             unknown: Vec::new(),
             begins: Vec::new(),
             again: None,
+            failing: None,
             drain: None,
             commit_at: None,
             full: None,
@@ -268,6 +273,7 @@ impl Pump {
 
 impl Pump {
     fn assign(&mut self, partitions: &[TopicPartition]) {
+        tracing::info!(group=%self.shared.group, ?partitions, p = ?std::ptr::from_ref(&*self.shared), "DBG assign");
         self.count_rebalance();
         self.note(self.consumer.take(partitions));
         for (place, partition) in partitions {
@@ -280,6 +286,7 @@ impl Pump {
     }
 
     fn revoke(&mut self, partitions: &[TopicPartition], lost: bool) {
+        tracing::info!(group=%self.shared.group, ?partitions, lost, p = ?std::ptr::from_ref(&*self.shared), "DBG revoke");
         self.count_rebalance();
         let tp = |(place, partition): &TopicPartition| self.shared.tp(place, *partition);
         let tps: Vec<Tp> = partitions.iter().filter_map(tp).collect();
@@ -319,13 +326,19 @@ impl Pump {
         }
         let looked_up = self.look_up();
         let begun = self.begin();
-        self.again = match looked_up.and(begun) {
-            Ok(()) => None,
-            Err(fault) => {
-                tracing::debug!(error = switchboard_core::chain(&fault), "trying again");
-                Some(Instant::now() + AGAIN)
-            }
+        let Err(fault) = looked_up.and(begun) else {
+            (self.again, self.failing) = (None, None);
+            return;
         };
+        tracing::debug!(error = switchboard_core::chain(&fault), "trying again");
+        self.again = Some(Instant::now() + AGAIN);
+        let since = *self.failing.get_or_insert_with(Instant::now);
+        if since.elapsed() >= HOPELESS {
+            // A new member may fare better.
+            self.failing = None;
+            self.shared.state.lock().fail(ConsumeError::Unavailable(fault.into()));
+            self.shared.ready.notify_one();
+        }
     }
 
     fn look_up(&mut self) -> Result<(), Fault> {
@@ -343,6 +356,7 @@ impl Pump {
             places.push(Place { tp, generation, first, last, committed, at });
         }
         self.unknown.clear();
+        tracing::info!(?places, "DBG looked up");
         self.shared.state.lock().places.extend(places);
         self.shared.ready.notify_one();
         Ok(())
@@ -357,7 +371,9 @@ impl Pump {
         }
         let place = |(tp, _, after): &(Tp, u64, u64)| (self.shared.place(*tp), *after);
         let places: Vec<_> = self.begins.iter().map(place).collect();
+        tracing::info!(?places, "DBG begin");
         self.consumer.begin(&places)?;
+        tracing::info!("DBG begun");
         self.begins.clear();
         if self.paused {
             let places: Vec<_> = places.into_iter().map(|(place, _)| place).collect();
@@ -425,12 +441,15 @@ impl Pump {
             self.shared.bell.wait(REST.min(self.options.drain));
         }
         let progress = self.shared.state.lock().finish(End::Closed);
+        tracing::info!(group=%self.shared.group, ?progress, p = ?std::ptr::from_ref(&*self.shared), "DBG leave");
         self.write_last(progress);
         if let Some((tps, _)) = self.drain.take() {
             let places: Vec<_> = tps.into_iter().map(|tp| self.shared.place(tp)).collect();
             self.note(self.consumer.let_go(&places));
         }
+        let p = std::ptr::from_ref(&*self.shared).addr();
         self.consumer.close();
+        tracing::info!(p, "DBG closed");
     }
 
     fn count_rebalance(&self) {
