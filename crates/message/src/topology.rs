@@ -181,8 +181,9 @@ impl Capability {
     /// The backends that have it, for an error's text.
     pub const fn available_on(self) -> &'static str {
         match self {
-            Self::Replay | Self::KeyOrder | Self::Groups => "the embedded broker and Kafka",
-            Self::Delay => "RabbitMQ",
+            Self::Replay => "the embedded broker and Kafka",
+            Self::KeyOrder | Self::Groups => "the embedded broker, Kafka and RabbitMQ",
+            Self::Delay => "no broker; set a timer in a unit instead",
             Self::Exchanges => "the embedded broker and RabbitMQ",
         }
     }

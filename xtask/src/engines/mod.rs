@@ -117,6 +117,9 @@ pub(crate) fn ready_to_start(engines: &[Engine]) -> anyhow::Result<()> {
     from_registries(engines, false)
 }
 
+/// How often a new engine is started before that is an error.
+const TRIES: u32 = 3;
+
 /// Starts engines below the user's own folder. What it prints is a shell's own language.
 fn up(engines: &[Engine]) -> anyhow::Result<()> {
     ready_to_start(engines)?;
@@ -171,15 +174,32 @@ fn line(instance: &Instance) -> String {
 fn start(engines: &[Engine], root: &Path) -> anyhow::Result<Vec<Instance>> {
     each(engines, |engine| {
         let begun = Instant::now();
-        let instance = match Instance::find(engine, root)? {
-            Some(instance) => instance,
-            None => Instance::create(engine, root)?,
+        let (instance, how) = match Instance::find(engine, root)? {
+            Some(instance) => {
+                let how = if instance.process().is_some() { "runs already" } else { "is ready" };
+                instance.signal(Signal::Start)?;
+                (instance, how)
+            }
+            None => (start_new(engine, root)?, "is ready"),
         };
-        let how = if instance.process().is_some() { "runs already" } else { "is ready" };
-        instance.signal(Signal::Start)?;
         eprintln!("{} {how} ({:.1} s)", engine.name(), begun.elapsed().as_secs_f64());
         Ok(instance)
     })
+}
+
+/// Starts one that was not there before. Its ports were free a moment ago, and are its own only once
+/// it listens: if it does not come up, it gets others.
+fn start_new(engine: Engine, root: &Path) -> anyhow::Result<Instance> {
+    for _ in 1..TRIES {
+        let instance = Instance::create(engine, root)?;
+        let Err(error) = instance.signal(Signal::Start) else { return Ok(instance) };
+        eprintln!("{} did not start; once more, on other ports. {error:#}", engine.name());
+        let _down_already = instance.signal(Signal::Kill);
+        instance.erase()?;
+    }
+    let instance = Instance::create(engine, root)?;
+    instance.signal(Signal::Start)?;
+    Ok(instance)
 }
 
 /// Does something for each engine at the same time. If some fail, the error tells of all of them.
