@@ -90,12 +90,6 @@ pub(super) fn member(options: &Options, group: &str) -> ClientConfig {
         // The newer protocol loses a member that polls late, with this version of librdkafka.
         .set("group.protocol", "classic")
         .set("partition.assignment.strategy", "cooperative-sticky")
-        .set("debug", std::env::var("DBG_RD").unwrap_or_default())
-        .set_log_level(if std::env::var("DBG_RD").is_ok() {
-            RDKafkaLogLevel::Debug
-        } else {
-            RDKafkaLogLevel::Warning
-        })
         .set("session.timeout.ms", millis(options.session))
         .set("heartbeat.interval.ms", millis(options.heartbeat));
     config

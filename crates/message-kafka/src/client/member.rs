@@ -5,12 +5,13 @@
 //! `max.poll.interval.ms`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
 
@@ -57,6 +58,8 @@ struct Notes {
     closing: AtomicBool,
 }
 
+/// How long a poll waits before silence is believed.
+const MOMENT: Duration = Duration::from_millis(1);
 /// How long one question to the cluster may take.
 const ASK: Duration = Duration::from_secs(5);
 
@@ -79,13 +82,29 @@ impl GroupConsumer {
         Ok(Self { inner, topics })
     }
 
-    /// Takes what is there, without waiting. `Nothing` may follow something else than silence: an
-    /// event that was dealt with inside.
+    /// Takes what is there; `Nothing` means that there was nothing for a moment.
+    ///
+    /// A poll that brings nothing may have dealt with an event inside, and others may wait behind
+    /// it: librdkafka calls `wake` for the first of them only. So silence is believed when a poll
+    /// has waited in vain.
     pub(crate) fn poll(&self, arena: &mut Arena) -> Polled {
-        match self.inner.poll(Duration::ZERO) {
-            None => Polled::Nothing,
-            Some(Err(error)) => Polled::Failed(Fault::of("the Kafka consumer met an error")(error)),
-            Some(Ok(message)) => {
+        if let Some(found) = self.inner.poll(Duration::ZERO) {
+            return self.polled(found, arena);
+        }
+        loop {
+            let begun = Instant::now();
+            match self.inner.poll(MOMENT) {
+                Some(found) => return self.polled(found, arena),
+                None if begun.elapsed() >= MOMENT => return Polled::Nothing,
+                None => {}
+            }
+        }
+    }
+
+    fn polled(&self, found: Result<BorrowedMessage<'_>, KafkaError>, arena: &mut Arena) -> Polled {
+        match found {
+            Err(error) => Polled::Failed(Fault::of("the Kafka consumer met an error")(error)),
+            Ok(message) => {
                 let name = message.topic();
                 let topic = self.topics.iter().position(|topic| topic == name);
                 let partition = u32::try_from(message.partition()).ok();
@@ -104,20 +123,25 @@ impl GroupConsumer {
         std::mem::take(&mut *self.inner.context().rebalances.lock())
     }
 
-    /// Takes partitions without reading from them yet. A partition that was paused before is still
-    /// paused when it comes back, so reading always begins with [`GroupConsumer::begin`].
-    pub(crate) fn take(&self, partitions: &[TopicPartition]) -> Result<(), Fault> {
-        // It is never read from here: `begin` moves it first. The end is the one place that is
-        // there for certain; a fetch from a place that is gone would stop the partition for good.
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for (topic, partition) in partitions {
-            let mut element = list.add_partition(topic, signed(*partition));
-            element.set_offset(Offset::End).map_err(Fault::of("the end is no offset"))?;
-        }
+    /// Takes partitions without reading from them yet: [`GroupConsumer::begin`] moves them first.
+    ///
+    /// Each comes with its newest position, which is the one place where nothing can go wrong in
+    /// between. From a place that is gone a fetch would stop the partition for good; and a question
+    /// for a logical place (the end) that is still open when the partition is moved is asked again
+    /// by librdkafka, and its answer undoes the move. A partition that was paused when it went is
+    /// still paused when it comes back.
+    pub(crate) fn take(&self, partitions: &[(TopicPartition, u64)]) -> Result<(), Fault> {
+        let list = list(partitions.iter().map(|(place, last)| (place, *last)));
         // Before, so that nothing is fetched in between; it may not be known to librdkafka yet.
         let _ = self.inner.pause(&list);
         self.inner.incremental_assign(&list).map_err(Fault::of("partitions were not taken"))?;
-        self.pause(partitions)
+        self.inner.pause(&list).map_err(Fault::of("partitions were not paused"))
+    }
+
+    /// Answers for partitions that will not be read.
+    pub(crate) fn refuse(&self, partitions: Vec<TopicPartition>) -> Result<(), Fault> {
+        let nowhere: Vec<_> = partitions.into_iter().map(|place| (place, 0)).collect();
+        self.take(&nowhere)
     }
 
     /// Lets partitions go.
@@ -184,7 +208,7 @@ impl GroupConsumer {
         // What waits for its answer would keep it from closing.
         for rebalance in self.rebalances() {
             let _ = match rebalance {
-                Rebalance::Assign(partitions) => self.take(&partitions),
+                Rebalance::Assign(partitions) => self.refuse(partitions),
                 Rebalance::Revoke { partitions, .. } => self.let_go(&partitions),
             };
         }

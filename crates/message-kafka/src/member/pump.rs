@@ -25,8 +25,8 @@ pub(super) struct Pump {
     options: Options,
     arena: Arena,
     fetched: Vec<(Tp, Raw)>,
-    /// Taken, and to be looked up.
-    unknown: Vec<(Tp, u64, Option<u64>)>,
+    /// To be looked up, and taken.
+    unknown: Vec<Unknown>,
     /// Placed, and to be read from.
     begins: Vec<(Tp, u64, u64)>,
     /// What failed is tried again at this time.
@@ -42,6 +42,14 @@ pub(super) struct Pump {
     leaving: bool,
 }
 
+/// A partition of which neither bounds nor progress are known yet.
+struct Unknown {
+    tp: Tp,
+    generation: u64,
+    /// Where an operator has put the group: the partition is held already.
+    at: Option<u64>,
+}
+
 /// Tells everybody that a member is gone, however its thread ended.
 struct Farewell {
     id: u64,
@@ -51,9 +59,6 @@ struct Farewell {
 
 /// Records that are taken in at a time.
 const BATCH: usize = 512;
-/// Polls that bring nothing before Kafka is taken to be silent: an event that librdkafka deals with
-/// by itself looks like nothing.
-const SILENCE: usize = 3;
 /// The longest rest: a wake-up that was lost costs no more than this.
 const REST: Duration = Duration::from_millis(250);
 /// How long polling stops when there is no room, before partitions are paused.
@@ -149,16 +154,14 @@ impl Pump {
         if room == 0 && !self.paused {
             return false;
         }
-        let mut silence = 0;
         let mut faults = Vec::new();
-        while self.fetched.len() < room.clamp(1, BATCH) && silence < SILENCE {
+        while self.fetched.len() < room.clamp(1, BATCH) {
             match self.consumer.poll(&mut self.arena) {
                 Polled::Record { topic, partition, raw } => {
                     self.fetched.push(((topic, partition), raw));
-                    silence = 0;
                 }
                 Polled::Failed(fault) => faults.push(fault),
-                Polled::Nothing => silence += 1,
+                Polled::Nothing => break,
             }
         }
         let something = !self.fetched.is_empty() || !faults.is_empty();
@@ -273,24 +276,24 @@ impl Pump {
 
 impl Pump {
     fn assign(&mut self, partitions: &[TopicPartition]) {
-        tracing::info!(group=%self.shared.group, ?partitions, p = ?std::ptr::from_ref(&*self.shared), "DBG assign");
         self.count_rebalance();
-        self.note(self.consumer.take(partitions));
+        if partitions.is_empty() {
+            return self.note(self.consumer.take(&[]));
+        }
         for (place, partition) in partitions {
             if let Some(tp) = self.shared.tp(place, *partition) {
                 let generation = GENERATION.fetch_add(1, Ordering::Relaxed);
-                self.unknown.push((tp, generation, None));
+                self.unknown.push(Unknown { tp, generation, at: None });
             }
         }
         self.again = Some(Instant::now());
     }
 
     fn revoke(&mut self, partitions: &[TopicPartition], lost: bool) {
-        tracing::info!(group=%self.shared.group, ?partitions, lost, p = ?std::ptr::from_ref(&*self.shared), "DBG revoke");
         self.count_rebalance();
         let tp = |(place, partition): &TopicPartition| self.shared.tp(place, *partition);
         let tps: Vec<Tp> = partitions.iter().filter_map(tp).collect();
-        self.unknown.retain(|(tp, ..)| !tps.contains(tp));
+        self.unknown.retain(|unknown| !tps.contains(&unknown.tp));
         self.begins.retain(|(tp, ..)| !tps.contains(tp));
         if lost {
             // Somebody else may hold them: what is in hand is done twice, and nothing is committed.
@@ -341,22 +344,28 @@ impl Pump {
         }
     }
 
+    /// Asks Kafka where partitions stand, and takes those that are not held yet: the group waits
+    /// for that answer.
     fn look_up(&mut self) -> Result<(), Fault> {
         if self.unknown.is_empty() {
             return Ok(());
         }
-        let wanted: Vec<_> = self.unknown.iter().map(|(tp, ..)| self.shared.place(*tp)).collect();
+        let wanted: Vec<_> = self.unknown.iter().map(|of| self.shared.place(of.tp)).collect();
         let committed = self.consumer.committed(&wanted)?;
         let mut places = Vec::with_capacity(wanted.len());
-        for ((tp, generation, at), (place, committed)) in
-            self.unknown.iter().zip(wanted.iter().zip(committed))
-        {
-            let (first, last) = self.consumer.bounds(place)?;
-            let (tp, generation, at) = (*tp, *generation, *at);
+        let mut taken = Vec::with_capacity(wanted.len());
+        for ((unknown, wanted), committed) in self.unknown.iter().zip(wanted).zip(committed) {
+            let (first, last) = self.consumer.bounds(&wanted)?;
+            let &Unknown { tp, generation, at } = unknown;
             places.push(Place { tp, generation, first, last, committed, at });
+            if at.is_none() {
+                taken.push((wanted, last));
+            }
         }
         self.unknown.clear();
-        tracing::info!(?places, "DBG looked up");
+        if !taken.is_empty() {
+            self.note(self.consumer.take(&taken));
+        }
         self.shared.state.lock().places.extend(places);
         self.shared.ready.notify_one();
         Ok(())
@@ -371,9 +380,7 @@ impl Pump {
         }
         let place = |(tp, _, after): &(Tp, u64, u64)| (self.shared.place(*tp), *after);
         let places: Vec<_> = self.begins.iter().map(place).collect();
-        tracing::info!(?places, "DBG begin");
         self.consumer.begin(&places)?;
-        tracing::info!("DBG begun");
         self.begins.clear();
         if self.paused {
             let places: Vec<_> = places.into_iter().map(|(place, _)| place).collect();
@@ -390,11 +397,11 @@ impl Pump {
         let place = self.shared.place(tp);
         self.consumer.pause(std::slice::from_ref(&place))?;
         self.begins.retain(|(other, ..)| *other != tp);
-        self.unknown.retain(|(other, ..)| *other != tp);
+        self.unknown.retain(|unknown| unknown.tp != tp);
         self.shared.state.lock().revoke(&[tp]);
         self.shared.ready.notify_one();
         let generation = GENERATION.fetch_add(1, Ordering::Relaxed);
-        self.unknown.push((tp, generation, Some(position)));
+        self.unknown.push(Unknown { tp, generation, at: Some(position) });
         Ok(self.consumer.commit(&[(place, position, String::new())], true)?)
     }
 
@@ -441,15 +448,17 @@ impl Pump {
             self.shared.bell.wait(REST.min(self.options.drain));
         }
         let progress = self.shared.state.lock().finish(End::Closed);
-        tracing::info!(group=%self.shared.group, ?progress, p = ?std::ptr::from_ref(&*self.shared), "DBG leave");
         self.write_last(progress);
-        if let Some((tps, _)) = self.drain.take() {
-            let places: Vec<_> = tps.into_iter().map(|tp| self.shared.place(tp)).collect();
-            self.note(self.consumer.let_go(&places));
+        let place = |tp: &Tp| self.shared.place(*tp);
+        if let Some((tps, _)) = &self.drain {
+            self.note(self.consumer.let_go(&tps.iter().map(place).collect::<Vec<_>>()));
         }
-        let p = std::ptr::from_ref(&*self.shared).addr();
+        let untaken = self.unknown.iter().filter(|unknown| unknown.at.is_none());
+        let untaken: Vec<_> = untaken.map(|unknown| place(&unknown.tp)).collect();
+        if !untaken.is_empty() {
+            self.note(self.consumer.refuse(untaken));
+        }
         self.consumer.close();
-        tracing::info!(p, "DBG closed");
     }
 
     fn count_rebalance(&self) {

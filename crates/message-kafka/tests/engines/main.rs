@@ -21,10 +21,6 @@ use engine::Engine;
 
 /// Settings for short tests, under a prefix of their own.
 fn options() -> Options {
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .try_init();
     Options::new(engine::address())
         .with_prefix(engine::prefix())
         .with_session(Duration::from_secs(10), Duration::from_millis(200))
