@@ -134,7 +134,7 @@ pub struct EngineFlags {
     /// password come from SWITCHBOARD_SMTP_USER and SWITCHBOARD_SMTP_PASSWORD
     #[arg(long, value_name = "URL")]
     pub smtp: Option<String>,
-    /// Who writes the letters [default: shop@localhost, for a mail server on this machine]
+    /// Who writes the letters (default: shop@localhost, for a mail server on this machine)
     #[arg(long, value_name = "ADDRESS", hide_short_help = true)]
     pub smtp_from: Option<String>,
 }
