@@ -306,7 +306,12 @@ impl Drop for Job {
         let widening = self.widening.take();
         let holding = self.holding.clone();
         holding.close();
+        // The client library cancels a consumer whose last handle is dropped. The server would then
+        // give the next worker what is ready before it has back what this one held: the channel is
+        // closed first, which returns and hands over in one.
+        let handles = (self.main.clone(), std::mem::take(&mut self.more));
         let goodbye = async move {
+            let _until_closed = handles;
             if !holding.is_empty() {
                 if let Some(Ok(Ok(consumer))) = async { Some(widening?.await) }.await {
                     tags.push(consumer.tag());
