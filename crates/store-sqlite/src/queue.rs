@@ -178,11 +178,7 @@ impl Queue {
 impl Job {
     fn weight(&self) -> u32 {
         let bytes = match self {
-            Self::Commit(Asked { unit, .. }) => {
-                let events: usize = unit.events.iter().map(|event| event.data.len()).sum();
-                let messages: usize = unit.messages.iter().map(|m| m.payload.len()).sum();
-                events + messages + 128 * unit.rows.len()
-            }
+            Self::Commit(Asked { unit, .. }) => unit.content_bytes(),
             Self::Sweep(..) | Self::Reincarnate(..) => 0,
         };
         u32::try_from(16 + bytes / 1_024).unwrap_or(ROOM).min(ROOM)

@@ -24,7 +24,7 @@
 //! - [`error`] what a commit can answer
 //! - [`memory`] the complete twin
 //! - for backends: [`limits`] checks that need no state, [`judge`] what a unit comes to,
-//!   [`seal`] envelopes, [`query`] what filters mean, [`codec`] stored forms
+//!   [`seal`] envelopes, [`query`] what filters mean, [`sql`] the same as text, [`codec`] stored forms
 
 pub mod codec;
 pub mod error;
@@ -36,6 +36,7 @@ pub mod marks;
 pub mod memory;
 pub mod query;
 pub mod seal;
+pub mod sql;
 pub mod store;
 pub mod table;
 pub mod unit;

@@ -352,6 +352,13 @@ impl Unit {
         self
     }
 
+    /// Bytes that it brings, roughly: what a queue of units weighs it by.
+    pub fn content_bytes(&self) -> usize {
+        let events: usize = self.events.iter().map(|event| event.data.len()).sum();
+        let messages: usize = self.messages.iter().map(|message| message.payload.len()).sum();
+        events + messages + 128 * self.rows.len()
+    }
+
     /// Whether it would change nothing.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
