@@ -38,9 +38,6 @@ pub(crate) struct Inner {
     graves: Arc<Graves>,
 }
 
-/// The largest `max_in_flight` that a subscription may ask for, and the longest name of a group.
-const MAX_IN_FLIGHT: usize = 65_536;
-const MAX_GROUP_NAME: usize = 249;
 /// How long a new member waits for one of the same group that is leaving.
 const LEAVING: Duration = Duration::from_secs(10);
 
@@ -121,7 +118,7 @@ impl Broker for KafkaBroker {
         &self,
         subscription: Subscription,
     ) -> Result<Box<dyn Consumer>, SubscribeError> {
-        check(&subscription)?;
+        subscription.check()?;
         let Inner { options, topics, members, graves, .. } = &*self.inner;
         let mut wanted = subscription.topics.clone();
         wanted.sort();
@@ -150,18 +147,4 @@ impl fmt::Debug for KafkaBroker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaBroker").field("options", &self.inner.options).finish_non_exhaustive()
     }
-}
-
-fn check(subscription: &Subscription) -> Result<(), SubscribeError> {
-    let Subscription { group, topics, max_in_flight, .. } = subscription;
-    let problem = if group.is_empty() || group.len() > MAX_GROUP_NAME {
-        format!("a group's name has 1 to {MAX_GROUP_NAME} bytes, not {}", group.len())
-    } else if topics.is_empty() {
-        format!("group `{group}` names no topic")
-    } else if !(1..=MAX_IN_FLIGHT).contains(max_in_flight) {
-        format!("max_in_flight of `{group}` is {max_in_flight}: use 1 to {MAX_IN_FLIGHT}")
-    } else {
-        return Ok(());
-    };
-    Err(SubscribeError::Invalid(problem))
 }

@@ -44,8 +44,6 @@ struct Inner {
 
 /// How long a request to the server may take whose caller waits for the answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// The most deliveries that a member may have in its hands.
-const MAX_IN_FLIGHT: usize = 65_536;
 
 // === impl RabbitBroker ===
 
@@ -215,14 +213,8 @@ impl Broker for RabbitBroker {
         &self,
         subscription: Subscription,
     ) -> Result<Box<dyn Consumer>, SubscribeError> {
-        let Subscription { group, topics: wanted, max_in_flight, .. } = &subscription;
-        let invalid = |text: String| Err(SubscribeError::Invalid(text));
-        if group.is_empty() || wanted.is_empty() {
-            return invalid("a subscription names a group and at least one topic".into());
-        }
-        if !(1..=MAX_IN_FLIGHT).contains(max_in_flight) {
-            return invalid(format!("max_in_flight is {max_in_flight}: use 1 to {MAX_IN_FLIGHT}"));
-        }
+        subscription.check()?;
+        let Subscription { group, topics: wanted, .. } = &subscription;
         let mut topics = BTreeMap::new();
         for topic in wanted {
             let found = self.0.topics.find(topic, self.link(), PATIENCE);

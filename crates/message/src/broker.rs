@@ -111,6 +111,11 @@ pub struct Subscription {
     pub max_in_flight: usize,
 }
 
+/// The largest `max_in_flight` that a subscription may ask for.
+pub const MAX_IN_FLIGHT: usize = 65_536;
+/// The longest name of a group, in bytes.
+const MAX_GROUP_NAME: usize = 249;
+
 /// Where a group without a position begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
@@ -144,6 +149,25 @@ impl Subscription {
             resume: None,
             max_in_flight: 256,
         }
+    }
+
+    /// Checks the limits, which are the same on every broker.
+    ///
+    /// # Errors
+    /// [`SubscribeError::Invalid`] for an empty or overlong name, no topics, or a `max_in_flight`
+    /// of 0 or above [`MAX_IN_FLIGHT`].
+    pub fn check(&self) -> Result<(), SubscribeError> {
+        let Self { group, topics, max_in_flight, .. } = self;
+        let problem = if group.is_empty() || group.len() > MAX_GROUP_NAME {
+            format!("a group's name has 1 to {MAX_GROUP_NAME} bytes, not {}", group.len())
+        } else if topics.is_empty() {
+            format!("group `{group}` names no topic")
+        } else if !(1..=MAX_IN_FLIGHT).contains(max_in_flight) {
+            format!("max_in_flight of `{group}` is {max_in_flight}: use 1 to {MAX_IN_FLIGHT}")
+        } else {
+            return Ok(());
+        };
+        Err(SubscribeError::Invalid(problem))
     }
 }
 

@@ -31,7 +31,7 @@ pub mod progress;
 pub mod request;
 pub mod topology;
 
-pub use broker::{Ack, Broker, Consumer, Durability, Resume, Start, Subscription};
+pub use broker::{Ack, Broker, Consumer, Durability, MAX_IN_FLIGHT, Resume, Start, Subscription};
 pub use delivery::{Assignment, Delivery, Incoming, Outcome, Receipt, Undecodable};
 pub use error::{ConsumeError, PublishError, SubscribeError, TopologyError};
 pub use inspect::{GroupLag, Inspect, PartitionInfo, Published, Stored, TopicInfo};

@@ -37,11 +37,6 @@ use crate::{Consumer, Delivery, GroupLag, Stored, SubscribeError, Subscription, 
 use consumer::Member;
 use state::Group;
 
-/// The largest `max_in_flight` that a subscription may ask for.
-pub const MAX_IN_FLIGHT: usize = 65_536;
-/// The longest name of a group, in bytes.
-const MAX_GROUP_NAME: usize = 249;
-
 /// The records of an embedded broker, as its consumers read them.
 #[async_trait]
 pub trait Records: Send + Sync + fmt::Debug + 'static {
@@ -133,12 +128,12 @@ impl Groups {
     ///
     /// # Errors
     /// [`SubscribeError::UnknownTopic`], or [`SubscribeError::Invalid`] for a limit that is 0 or
-    /// above [`MAX_IN_FLIGHT`], an empty or overlong name, or no topics.
+    /// above [`MAX_IN_FLIGHT`](crate::MAX_IN_FLIGHT), an empty or overlong name, or no topics.
     pub fn join(
         self: &Arc<Self>,
         subscription: Subscription,
     ) -> Result<Box<dyn Consumer>, SubscribeError> {
-        check(&subscription)?;
+        subscription.check()?;
         let mut topics = Vec::new();
         for topic in &subscription.topics {
             let partitions = self
@@ -317,18 +312,4 @@ impl Inner {
             group.published(topic, partition, last);
         }
     }
-}
-
-fn check(subscription: &Subscription) -> Result<(), SubscribeError> {
-    let Subscription { group, topics, max_in_flight, .. } = subscription;
-    let problem = if group.is_empty() || group.len() > MAX_GROUP_NAME {
-        format!("a group's name has 1 to {MAX_GROUP_NAME} bytes, not {}", group.len())
-    } else if topics.is_empty() {
-        format!("group `{group}` names no topic")
-    } else if !(1..=MAX_IN_FLIGHT).contains(max_in_flight) {
-        format!("max_in_flight of `{group}` is {max_in_flight}: use 1 to {MAX_IN_FLIGHT}")
-    } else {
-        return Ok(());
-    };
-    Err(SubscribeError::Invalid(problem))
 }
