@@ -9,15 +9,8 @@ pub(super) const EMBEDDED: &[Bench] = &[
         title: "Embedded log",
         about: "Appends acknowledged by fdatasync, group commit by draining. The floor writes and syncs \
                 batches of the same size to a preallocated file, in turns with ours. Goal: 0.8 of the floor.",
-        command: &[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "switchboard-log",
-            "--example",
-            "bench",
-        ],
+        package: "switchboard-log",
+        more: &["--example", "bench"],
         columns: &[
             ("case", "case"),
             ("producers", "producers"),
@@ -34,15 +27,8 @@ pub(super) const EMBEDDED: &[Bench] = &[
         title: "SQLite store",
         about: "Units committed with `synchronous=FULL`: a mark, two events, one row. The floor is a bare \
                 SQLite loop that writes the same rows with sequential keys. Goal: 0.7 of the floor.",
-        command: &[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "switchboard-store-sqlite",
-            "--example",
-            "bench",
-        ],
+        package: "switchboard-store-sqlite",
+        more: &["--example", "bench"],
         columns: &[
             ("writers", "writers"),
             ("units_per_s", "units/s"),
@@ -55,15 +41,8 @@ pub(super) const EMBEDDED: &[Bench] = &[
         title: "Handler path",
         about: "Publish → deliver → decide → commit → settle, 256 in flight, everything synced: the log \
                 and the store. The floor is the bare SQLite loop alone. Goal: 0.6 of the floor.",
-        command: &[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "switchboard",
-            "--example",
-            "bench_handler",
-        ],
+        package: "switchboard",
+        more: &["--example", "bench_handler"],
         columns: &[
             ("in_flight", "in flight"),
             ("messages_per_s", "messages/s"),
@@ -81,15 +60,8 @@ pub(super) const EMBEDDED: &[Bench] = &[
         about: "Charge, reserve, ship over four stores and one log, everything synced in the path; `refused` \
                 is refused at the third step and undone. The floor makes the same hops with bare SQLite and a \
                 bare log. Goal: 0.6 of the floor.",
-        command: &[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "switchboard",
-            "--example",
-            "bench_saga",
-        ],
+        package: "switchboard",
+        more: &["--example", "bench_saga"],
         columns: &[
             ("case", "case"),
             ("in_flight", "in flight"),
@@ -105,7 +77,8 @@ pub(super) const EMBEDDED: &[Bench] = &[
         title: "The whole shop",
         about: "Orders through the public port, from POST to `completed`, in one process; each customer waits \
                 for an order to end before the next.",
-        command: &["run", "--release", "--quiet", "--package", "shop-platform", "--", "bench"],
+        package: "shop-platform",
+        more: &["--", "bench"],
         columns: &[
             ("customers", "customers"),
             ("orders_per_s", "orders/s"),
@@ -126,17 +99,8 @@ pub(super) const ENGINES: &[Bench] = &[
         about: "Through the same seam: 4 calls of 500 records in flight, then all of it read by one member of \
                 a group; latency of one record at a time. NATS JetStream and Redis streams by bare clients on \
                 the same terms (2 000 in flight). What an ack promises differs, and is stated.",
-        command: &[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "switchboard",
-            "--features",
-            "kafka,rabbit,postgres",
-            "--example",
-            "bench_brokers",
-        ],
+        package: "switchboard",
+        more: &["--features", "kafka,rabbit,postgres", "--example", "bench_brokers"],
         columns: &[
             ("broker", "broker"),
             ("ack", "an ack means"),
@@ -151,15 +115,8 @@ pub(super) const ENGINES: &[Bench] = &[
         name: "kafka",
         title: "Kafka adapter",
         about: "Beside the same client library with the same settings and no adapter, in turns. Goal: 0.95.",
-        command: &[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "switchboard-message-kafka",
-            "--example",
-            "bench",
-        ],
+        package: "switchboard-message-kafka",
+        more: &["--example", "bench"],
         columns: TWIN,
     },
     Bench {
@@ -167,15 +124,8 @@ pub(super) const ENGINES: &[Bench] = &[
         title: "RabbitMQ adapter",
         about: "Beside the same client library with the same settings and no adapter, in turns: quorum queue, \
                 persistent, confirms. Goal: 0.95.",
-        command: &[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "switchboard-message-rabbit",
-            "--example",
-            "bench",
-        ],
+        package: "switchboard-message-rabbit",
+        more: &["--example", "rabbit-bench"],
         columns: TWIN,
     },
     Bench {
@@ -183,15 +133,8 @@ pub(super) const ENGINES: &[Bench] = &[
         title: "PostgreSQL store",
         about: "Units of a mark, two events and a row, `synchronous_commit=on`. The floor lets the server make \
                 the same rows in one transaction per batch under the advisory lock. Goal: 0.6.",
-        command: &[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "switchboard-store-postgres",
-            "--example",
-            "bench",
-        ],
+        package: "switchboard-store-postgres",
+        more: &["--example", "bench"],
         columns: &[
             ("writers", "writers"),
             ("stores", "processes"),
@@ -208,17 +151,8 @@ pub(super) const ENGINES: &[Bench] = &[
         title: "Relay, from PostgreSQL to Kafka",
         about: "`drain`: 200 000 rows wait when the relay starts. `steady`: 5 000 rows/s; the delay runs from \
                 the answer of the commit to the ack of the broker. Goals: 20 000 rows/s; p99 below 100 ms.",
-        command: &[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "switchboard",
-            "--features",
-            "kafka,rabbit,postgres",
-            "--example",
-            "bench_relay",
-        ],
+        package: "switchboard",
+        more: &["--features", "kafka,rabbit,postgres", "--example", "bench_relay"],
         columns: &[
             ("case", "case"),
             ("rows", "rows"),

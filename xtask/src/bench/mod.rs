@@ -19,7 +19,9 @@ struct Bench {
     title: &'static str,
     /// What is measured, how durable it is, and what limits it.
     about: &'static str,
-    command: &'static [&'static str],
+    /// The package with the program, and what cargo is told beside it.
+    package: &'static str,
+    more: &'static [&'static str],
     columns: &'static [(&'static str, &'static str)],
 }
 
@@ -74,7 +76,9 @@ pub(crate) fn run(only: &[String], dry: bool) -> anyhow::Result<()> {
 }
 
 fn measure(bench: &Bench, environment: &[(&str, &str)]) -> anyhow::Result<String> {
-    let lines = process::output_with("cargo", bench.command, environment)?;
+    let mut arguments = vec!["run", "--release", "--quiet", "--package", bench.package];
+    arguments.extend(bench.more);
+    let lines = process::output_with("cargo", &arguments, environment)?;
     let table = table(bench, &lines)?;
     print!("{table}");
     Ok(table)
