@@ -7,25 +7,32 @@
 //! A store that is put back begins a new incarnation, above every one that it had before or that the broker knows: consumers keep their
 //! marks of the lives that are lost. A log that is put back begins a new epoch.
 
+mod error;
+mod fit;
+mod swap;
+
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use switchboard_core::{BoxError, Clock, Position, Rng, Timestamp};
+use switchboard_core::{Clock, Position, Rng, Timestamp};
 use switchboard_log::Log;
 use switchboard_message::Inspect;
 use switchboard_message_log::LogBroker;
-use switchboard_store::{Journal, Outbox};
+use switchboard_store::Outbox;
 use switchboard_store_sqlite::{SqliteStore, compare};
 
 use super::files;
 use super::loss::Loss;
-use super::manifest::{Manifest, ManifestError, StorePart};
+use super::manifest::{Manifest, StorePart};
 use super::take::{KEYS, SECRETS};
 use crate::backends::sqlite;
-use crate::folder::{Folder, FolderError, UNFINISHED};
+use crate::folder::{Folder, UNFINISHED};
 use crate::topology::{self, Service};
+
+pub use error::RestoreError;
+use error::{file_error, open_error};
+use swap::Mark;
 
 /// Where everything is made ready, in the data folder.
 const STAGE: &str = "restoring";
@@ -33,6 +40,7 @@ const STAGE: &str = "restoring";
 const ASIDE: &str = "before-restore-";
 /// The log, in a data folder.
 const LOG: &str = "log";
+
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -61,93 +69,6 @@ pub struct Restored {
     pub aside: Option<PathBuf>,
     /// The settings file of then, in the backup: it is not put in place.
     pub settings: Option<PathBuf>,
-}
-
-/// A restore that was not done. The data folder is as it was, unless the error says otherwise.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RestoreError {
-    /// The backup.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// The data folder.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// There is data that nobody said may go.
-    #[error("{0} holds data: --force moves it aside, where it is kept until you delete it")]
-    NotEmpty(PathBuf),
-    /// There is nothing that one service could be put back into.
-    #[error("{0} holds no shop: leave --only out to put back everything")]
-    Empty(PathBuf),
-    /// Another restore has begun and not ended.
-    #[error(
-        "another restore has begun here and not ended ({0}): run that one again first, with the \
-         same --only or without"
-    )]
-    Unfinished(String),
-    /// There is no such service, or the backup does not have it.
-    #[error("{backup} has no store of `{service}`; it has: {known}")]
-    NoSuchService {
-        /// The backup.
-        backup: PathBuf,
-        /// What was asked for.
-        service: String,
-        /// What there is.
-        known: String,
-    },
-    /// The backup has the stores and not the log, and the folder needs one.
-    #[error(
-        "{0} was taken beside another broker: its stores can be put back one by one with --only, \
-         or where that broker is"
-    )]
-    NoLog(PathBuf),
-    /// The log does not keep any more what the service would have to read again.
-    #[error(
-        "the log does not keep any more what `{service}` would have to read again ({missing}): \
-         put back everything, or a newer backup"
-    )]
-    TooOld {
-        /// The service.
-        service: String,
-        /// What is missing.
-        missing: String,
-    },
-    /// Stores and log in the backup do not fit together.
-    #[error("{backup} does not fit together, so nothing was restored ({why}): use another backup")]
-    Inconsistent {
-        /// The backup.
-        backup: PathBuf,
-        /// Why not.
-        why: String,
-    },
-    /// What was copied cannot be opened, or the log that stays cannot.
-    #[error("{what} cannot be opened")]
-    Open {
-        /// What.
-        what: String,
-        /// Why not.
-        #[source]
-        source: BoxError,
-    },
-    /// A file cannot be read, written or moved.
-    #[error("{path} cannot be {what}: look for space and rights, then run the same again")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        what: &'static str,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-}
-
-/// What the file says that is there while a restore has begun and not ended.
-struct Mark {
-    /// The folder in which is kept what was.
-    aside: String,
-    /// What is put back.
-    scope: String,
 }
 
 /// A restore on its way.
@@ -375,78 +296,6 @@ impl Restoring<'_> {
         Ok(recovered.epoch)
     }
 
-    /// Stores and log must be of one moment: what backups promise is looked at before it is relied
-    /// on.
-    async fn fits(
-        &self,
-        service: &Service,
-        store: &SqliteStore,
-        broker: &LogBroker,
-    ) -> Result<(), RestoreError> {
-        let inconsistent = |why: String| RestoreError::Inconsistent {
-            backup: self.wanted.backup.clone(),
-            why: format!("{}: {why}", service.name),
-        };
-        let failed = |source: BoxError| open_error(service.file.to_owned(), source);
-        let mut known = std::collections::HashMap::new();
-        for sequence in store.sequences().await.map_err(|error| failed(error.into()))? {
-            known.insert((sequence.topic, sequence.slot), sequence.last);
-        }
-        let life = store.identity().incarnation;
-        for it in broker.published_by(service.name).await.map_err(failed)? {
-            let own = known.get(&(it.topic.clone(), it.slot)).copied().unwrap_or(0);
-            if it.incarnation > life || (it.incarnation == life && it.sequence > own) {
-                let topic = &it.topic;
-                let why = format!("the log has a message to {topic} that its sender lacks");
-                return Err(inconsistent(why));
-            }
-        }
-        let topics = broker.topics().await.map_err(failed)?;
-        let path = self.stage.join(service.file);
-        let places = compare::places(&path).map_err(|error| failed(error.into()))?;
-        for place in places {
-            let info = topics.iter().find(|info| *info.name == *place.topic);
-            let bounds = info.and_then(|info| {
-                info.partitions.get(usize::try_from(place.partition).unwrap_or(usize::MAX))
-            });
-            if bounds.is_none_or(|bounds| place.position > bounds.last.0) {
-                let (topic, partition) = (&place.topic, place.partition);
-                let why = format!("it has read beyond the end of {topic}/{partition}");
-                return Err(inconsistent(why));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the log still has everything that comes after the copy.
-    async fn is_kept(
-        &self,
-        service: &Service,
-        staged: &Path,
-        broker: &LogBroker,
-    ) -> Result<(), RestoreError> {
-        let failed = |source: BoxError| open_error(service.file.to_owned(), source);
-        let topics = broker.topics().await.map_err(failed)?;
-        let mut missing = Vec::new();
-        for place in compare::places(staged).map_err(|error| failed(error.into()))? {
-            let info = topics.iter().find(|info| *info.name == *place.topic);
-            let bounds = info.and_then(|info| {
-                info.partitions.get(usize::try_from(place.partition).unwrap_or(usize::MAX))
-            });
-            let Some(bounds) = bounds else { continue };
-            let next = place.position + 1;
-            if next < bounds.first.0 {
-                let (topic, partition) = (&place.topic, place.partition);
-                missing.push(format!("{topic}/{partition} from {next} to {}", bounds.first.0 - 1));
-            }
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let (service, missing) = (service.name.to_owned(), missing.join(", "));
-        Err(RestoreError::TooOld { service, missing })
-    }
-
     /// Tells the log what the service will read again, so that retention spares it until then. A
     /// group that the log does not know yet needs no telling.
     async fn rewind(&self, staged: &Path, broker: &LogBroker) {
@@ -470,61 +319,6 @@ impl Restoring<'_> {
             }
         }
     }
-
-    /// The names in the data folder that make up the shop.
-    fn present_entries(&self) -> Result<Vec<String>, RestoreError> {
-        let data = self.folder.path();
-        let list = |source| file_error(data, "read")(source);
-        let mut names = Vec::new();
-        for entry in fs::read_dir(data).map_err(list)? {
-            let name = entry.map_err(list)?.file_name().to_string_lossy().into_owned();
-            let is_ours = Folder::is_own(&name) || name == STAGE;
-            if !is_ours && !name.starts_with(ASIDE) {
-                names.push(name);
-            }
-        }
-        Ok(names)
-    }
-
-    /// Moves what was aside and what was made ready into its place. From the mark on, the only way
-    /// is forward.
-    fn finish(&self, old: &[String]) -> Result<(), RestoreError> {
-        let (data, aside) = (self.folder.path(), &self.aside);
-        files::sync_dirs(&self.stage).map_err(file_error(&self.stage, "synced"))?;
-        let mark = data.join(UNFINISHED);
-        if !mark.exists() {
-            let name = aside.file_name().unwrap_or_default().to_string_lossy();
-            let text = format!("{name}\n{}\n", self.wanted.scope());
-            files::write(&mark, text.as_bytes()).map_err(file_error(&mark, "written"))?;
-            files::sync_dir(data).map_err(file_error(data, "synced"))?;
-        }
-        if !old.is_empty() {
-            files::make_dir(aside).map_err(file_error(aside, "created"))?;
-        }
-        for name in old {
-            let (from, to) = (data.join(name), aside.join(name));
-            if to.exists() {
-                // Kept by an earlier attempt: what lies here now was put there by it.
-                let removed =
-                    if from.is_dir() { fs::remove_dir_all(&from) } else { fs::remove_file(&from) };
-                removed.map_err(file_error(&from, "deleted"))?;
-            } else {
-                fs::rename(&from, &to).map_err(file_error(&from, "moved"))?;
-            }
-        }
-        if !old.is_empty() {
-            files::sync_dir(aside).map_err(file_error(aside, "synced"))?;
-        }
-        for entry in fs::read_dir(&self.stage).map_err(file_error(&self.stage, "read"))? {
-            let from = entry.map_err(file_error(&self.stage, "read"))?.path();
-            let to = data.join(from.file_name().unwrap_or_default());
-            fs::rename(&from, &to).map_err(file_error(&from, "moved"))?;
-        }
-        files::sync_dir(data).map_err(file_error(data, "synced"))?;
-        fs::remove_file(&mark).map_err(file_error(&mark, "deleted"))?;
-        fs::remove_dir(&self.stage).map_err(file_error(&self.stage, "deleted"))?;
-        files::sync_dir(data).map_err(file_error(data, "synced"))
-    }
 }
 
 // === impl Wanted ===
@@ -533,29 +327,6 @@ impl Wanted {
     /// What is put back, in words.
     fn scope(&self) -> String {
         self.only.as_ref().map_or_else(|| "everything".to_owned(), |only| format!("only {only}"))
-    }
-}
-
-// === impl Mark ===
-
-impl Mark {
-    fn read(folder: &Folder) -> Result<Option<Self>, RestoreError> {
-        let path = folder.path().join(UNFINISHED);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(file_error(&path, "read")(source)),
-        };
-        match text.split_once('\n') {
-            Some((aside, scope)) if aside.starts_with(ASIDE) && !aside.contains('/') => {
-                Ok(Some(Self { aside: aside.to_owned(), scope: scope.trim().to_owned() }))
-            }
-            // Half written, so nothing was moved yet.
-            _ => {
-                fs::remove_file(&path).map_err(file_error(&path, "deleted"))?;
-                Ok(None)
-            }
-        }
     }
 }
 
@@ -574,13 +345,4 @@ fn is_in(name: &str, folder: &str) -> bool {
 /// A moment as part of a file's name.
 fn stamp(at: Timestamp) -> String {
     at.to_string().chars().filter(char::is_ascii_alphanumeric).collect()
-}
-
-fn open_error(what: String, source: BoxError) -> RestoreError {
-    RestoreError::Open { what, source }
-}
-
-fn file_error(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> RestoreError {
-    let path = path.to_owned();
-    move |source| RestoreError::File { path, what, source }
 }
