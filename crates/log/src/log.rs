@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -27,6 +28,9 @@ use crate::types::{Bounds, ChannelId, Keep, Reclaimed, Record, Recovered, Segmen
 pub struct Log {
     handle: Arc<Handle>,
 }
+
+/// The cell that is written when a log is tried again.
+const TRIED: &str = "tried-again";
 
 /// Closes the log when the last clone goes.
 struct Handle {
@@ -139,6 +143,17 @@ impl Log {
     /// Counts the groups that were committed since the log was opened, to wait on any change.
     pub fn watermark(&self) -> watch::Receiver<u64> {
         self.core().watermark.subscribe()
+    }
+
+    /// Whether records can be appended now, as far as anybody knows. After a group that could not be
+    /// written a small one is tried, so that nobody has to lose a record to learn that it works again.
+    pub async fn can_write(&self) -> bool {
+        if self.core().writes.load(Ordering::Acquire) {
+            return true;
+        }
+        // A cell of its own: an empty batch alone would have nothing to write.
+        self.set_cell(TRIED, Bytes::from_static(&[1])).is_ok()
+            && self.append(Vec::new()).await.is_ok()
     }
 
     /// The log's epoch: 1 at first, one more after each opening that had to cut a tail.

@@ -19,7 +19,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -110,6 +110,7 @@ fn core(options: Options, catalog: Catalog, cells: BTreeMap<Arc<str>, Bytes>, he
         room: Arc::new(Semaphore::new(options.queue)),
         cache: Cache::default(),
         watermark: watch::Sender::new(0),
+        writes: AtomicBool::new(true),
         retention: Mutex::new(()),
         options,
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) cache: Cache,
     /// Counts commits.
     pub(crate) watermark: watch::Sender<u64>,
+    /// Whether the last group could be written.
+    pub(crate) writes: AtomicBool,
     /// Held by whoever drops or rewrites segments.
     pub(crate) retention: Mutex<()>,
 }

@@ -70,7 +70,9 @@ impl Writer {
         let mut done = None;
         let mut stopped = AppendError::Closed;
         while let Some((mut group, riders)) = self.next(done.take()) {
-            match self.commit(&mut group, &riders) {
+            let committed = self.commit(&mut group, &riders);
+            self.core.writes.store(committed.is_ok(), Ordering::Release);
+            match committed {
                 Ok(()) => done = Some(group),
                 Err(Failure::Unwritten(error)) => {
                     tracing::warn!(%error, "a group was not written");

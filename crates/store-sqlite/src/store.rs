@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
@@ -12,7 +13,7 @@ use rusqlite::Connection;
 use switchboard_core::Position;
 use switchboard_store::limits::Declared;
 use switchboard_store::seal::Sealer;
-use switchboard_store::{CommitError, Committed, StoreIdentity, Unit};
+use switchboard_store::{CommitError, Committed, Inbox, Reading, StoreIdentity, Unit};
 use tokio::sync::{oneshot, watch};
 
 use crate::lock::Lock;
@@ -57,7 +58,12 @@ pub(crate) struct Signals {
     pub(crate) identity: RwLock<StoreIdentity>,
     pub(crate) position: watch::Sender<Position>,
     pub(crate) rescheduled: watch::Sender<u64>,
+    /// Whether the last units could be written.
+    pub(crate) writes: AtomicBool,
 }
+
+/// The reading that moves when a store is tried again.
+const TRIED: &str = "tried-again";
 
 // === impl SqliteStore ===
 
@@ -121,6 +127,17 @@ impl SqliteStore {
         &self.inner.pool
     }
 
+    /// Whether units can be committed now, as far as anybody knows. After units that could not be
+    /// written a small one is tried, so that nobody has to lose one to learn that it works again.
+    pub async fn can_write(&self) -> bool {
+        if self.inner.signals.writes.load(Ordering::Acquire) {
+            return true;
+        }
+        let Ok(from) = self.reading(TRIED).await else { return false };
+        let step = Reading { name: TRIED.into(), from, to: from.next() };
+        self.commit_unit(Unit { readings: vec![step], ..Unit::new() }).await.is_ok()
+    }
+
     pub(crate) async fn commit_unit(&self, unit: Unit) -> Result<Committed, CommitError> {
         self.inner.declared.check(&unit)?;
         let unit = Box::new(unit);
@@ -173,6 +190,7 @@ impl Signals {
             identity: RwLock::new(identity),
             position: watch::Sender::new(Position::START),
             rescheduled: watch::Sender::new(0),
+            writes: AtomicBool::new(true),
         }
     }
 

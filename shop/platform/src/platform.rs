@@ -247,7 +247,7 @@ impl Platform {
         let mut routes = Vec::new();
         let mut parts = Parts::new();
         let mut watched = Vec::new();
-        for (service, store) in services.iter().zip(&stores.all) {
+        for (number, (service, store)) in services.iter().zip(&stores.all).enumerate() {
             let deps = Deps {
                 store: store.clone(),
                 broker: carrier.broker.clone(),
@@ -255,7 +255,7 @@ impl Platform {
                 rng: rng.fork(),
                 auth: auth.clone(),
                 process: mail::with_courier(
-                    engines.process(&name, &carrier, store),
+                    engines.process(&name, &carrier, &stores, number),
                     courier.as_ref(),
                 ),
             };

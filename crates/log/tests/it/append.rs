@@ -108,6 +108,8 @@ fn rule_6_after_a_failed_sync_the_writer_stops_and_everything_staged_fails() {
         assert!(matches!(append.wait(), Err(AppendError::Poisoned(_))));
     }
     assert!(matches!(log.append(batch()).wait(), Err(AppendError::Poisoned(_))));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert!(!runtime.block_on(log.can_write()));
     assert_eq!(texts(&log, channel, 0), ["safe"], "what is synced can still be read");
     log.close();
     let log = open(&files);
@@ -135,6 +137,8 @@ fn rule_7_a_full_disk_refuses_and_the_log_goes_on_when_there_is_room() {
     };
     assert!(matches!(refused, AppendError::Unwritten(_)), "{refused:?}");
     files.set_room(None);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert!(runtime.block_on(log.can_write()), "a small group was tried");
     assert_eq!(put(&log, channel, "room again"), written + 1);
     drop(log);
     let log = open(&files);

@@ -15,6 +15,7 @@ pub(crate) mod rows;
 mod statements;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::queue::{Job, Queue};
@@ -162,6 +163,10 @@ impl<'c> Writer<'c> {
         }
         let outcome = self.attempt(asked);
         let refused = outcome.answers.iter().filter(|answer| answer.is_err()).count();
+        let is_away = |answer: &Answer| {
+            matches!(answer, Err(CommitError::Unavailable(_) | CommitError::Unknown(_)))
+        };
+        self.signals.writes.store(!outcome.answers.iter().any(is_away), Ordering::Release);
         // Watchers first: whoever has its answer finds them up to date.
         self.signals.publish(self.desk.hot.position, outcome.reschedules);
         metrics::committed(&self.sealer.identity().source, asked.len(), refused, begun.elapsed());

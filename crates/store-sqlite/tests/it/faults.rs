@@ -51,6 +51,7 @@ async fn a_full_disk_refuses_units_loses_none_and_works_again_when_there_is_room
     assert!(kept > 10 && refused > 10, "{kept} kept, {refused} refused");
     assert_eq!(count(&store).await, kept, "what was refused has not happened");
     disk.fill_after(None);
+    assert!(store.can_write().await, "a small unit was tried");
     let next = store.commit(event("after", 10)).await.unwrap();
     assert_eq!(next.position.0 as usize, kept + 1, "no position was taken");
     drop(store);
@@ -70,6 +71,7 @@ async fn after_a_failed_sync_nothing_is_taken_until_the_store_is_opened_again() 
     disk.fail_sync_after(0);
     let failed = store.commit(event("b", 10)).await;
     assert!(matches!(failed, Err(CommitError::Unknown(_))), "{failed:?}");
+    assert!(!store.can_write().await);
     let syncs = disk.syncs();
     for _ in 0..3 {
         let refused = store.commit(event("c", 10)).await;

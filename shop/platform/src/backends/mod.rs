@@ -148,25 +148,51 @@ impl Engines {
         }
     }
 
-    /// How this process stands, for a service with this store. What is in the process itself
-    /// needs no asking.
-    pub(crate) fn process(&self, name: &str, carrier: &Carrier, store: &Arc<dyn Store>) -> Process {
+    /// How this process stands, for the service with this number among the stores: whether what it
+    /// writes to takes anything.
+    pub(crate) fn process(
+        &self,
+        name: &str,
+        carrier: &Carrier,
+        stores: &Stores,
+        number: usize,
+    ) -> Process {
         let mut process = Process::default();
-        if let StoreUrl::Postgres(_) = self.store {
-            let store = store.clone();
-            process = Process::one_of_many(name).with_probe("store", move || {
+        match (&stores.files, stores.all.get(number)) {
+            (Ok(files), _) => {
+                if let Some(store) = files.get(number).map(|file| file.store.clone()) {
+                    process = process.with_probe("store", move || {
+                        let store = store.clone();
+                        async move { store.can_write().await }
+                    });
+                }
+            }
+            (Err(_), Some(store)) => {
                 let store = store.clone();
-                async move { store.reading("readyz").await.is_ok() }
-            });
+                process = Process::one_of_many(name).with_probe("store", move || {
+                    let store = store.clone();
+                    async move { store.reading("readyz").await.is_ok() }
+                });
+            }
+            (Err(_), None) => {}
         }
-        if let (false, Some(topic)) = (carrier.embedded.is_some(), &carrier.probe) {
-            let (broker, probe) = (carrier.broker.clone(), Topology::of([topic.clone()]));
-            process = process.with_probe("broker", move || {
-                let (broker, probe) = (broker.clone(), probe.clone());
-                async move { broker.declare(&probe).await.is_ok() }
-            });
+        match (&carrier.embedded, &carrier.probe) {
+            (Some(broker), _) => {
+                let log = broker.log().clone();
+                process.with_probe("broker", move || {
+                    let log = log.clone();
+                    async move { log.can_write().await }
+                })
+            }
+            (None, Some(topic)) => {
+                let (broker, probe) = (carrier.broker.clone(), Topology::of([topic.clone()]));
+                process.with_probe("broker", move || {
+                    let (broker, probe) = (broker.clone(), probe.clone());
+                    async move { broker.declare(&probe).await.is_ok() }
+                })
+            }
+            (None, None) => process,
         }
-        process
     }
 
     /// Why several processes cannot share these engines; `None` when they can.
