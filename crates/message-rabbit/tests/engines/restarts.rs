@@ -72,21 +72,40 @@ async fn publish(broker: Arc<RabbitBroker>, topic: &'static str, load: Arc<Load>
     round
 }
 
+/// What has not come, and what the server still has.
+async fn left(topic: &str, seen: &BTreeSet<u64>, total: u64) -> String {
+    let missing: Vec<u64> = (0..total).filter(|number| !seen.contains(number)).collect();
+    let mut ready = Vec::new();
+    for partition in 0..4 {
+        ready.push(server::ready(&format!("g:{topic}:{partition}")).await);
+    }
+    format!("of {total} numbers {missing:?} are missing, ready in the queues: {ready:?}")
+}
+
 /// Takes everything until each of `total` was settled. First occurrences are in order by key.
 async fn consume(
     broker: Arc<RabbitBroker>,
     topic: &'static str,
     load: Arc<Load>,
-    total: tokio::sync::watch::Receiver<u64>,
+    mut total: tokio::sync::watch::Receiver<u64>,
 ) -> BTreeSet<u64> {
     let mut consumer = broker.subscribe(Subscription::new("g", [topic.into()])).await.unwrap();
     let mut seen = BTreeSet::new();
     let mut newest: BTreeMap<u64, u64> = BTreeMap::new();
     while *total.borrow() == 0 || (seen.len() as u64) < *total.borrow() {
-        let next = tokio::time::timeout(Duration::from_secs(60), consumer.next()).await;
-        let Incoming::Deliveries(deliveries) = next.expect("no silence").unwrap() else {
-            continue;
+        // What is published may all have come before its number is known.
+        let next = tokio::time::timeout(Duration::from_secs(60), async {
+            tokio::select! {
+                next = consumer.next() => Some(next),
+                Ok(()) = total.changed() => None,
+            }
+        });
+        let next = next.await;
+        let Ok(next) = next else {
+            let total = *total.borrow();
+            panic!("silence: {}", left(topic, &seen, total).await);
         };
+        let Some(Incoming::Deliveries(deliveries)) = next.transpose().unwrap() else { continue };
         for delivery in deliveries {
             let number = body(&delivery);
             if seen.insert(number) {
