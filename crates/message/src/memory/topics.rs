@@ -149,26 +149,25 @@ impl Topics {
         Ok(kept.push(slot, Raw { time: self.clock.now(), key, bytes }))
     }
 
-    /// Drops what retention lets go, sparing what lies beyond a group's `floor`.
+    /// Drops what retention lets go, sparing what lies beyond a group's `floor`. Floors are asked
+    /// for while nothing is locked here: groups look at topics while they are locked themselves.
     pub(super) fn trim(&self, topic: &str, floor: impl Fn(u32) -> Option<Position>) {
         let now = self.clock.now();
+        let overdue: Vec<u32> = match self.inner.lock().topics.get(topic) {
+            Some(kept) => (0..kept.topic.partitions).filter(|n| kept.is_overdue(*n, now)).collect(),
+            None => return,
+        };
+        let floors: Vec<(u32, Position)> = overdue
+            .into_iter()
+            .map(|number| (number, floor(number).unwrap_or(Position(u64::MAX))))
+            .collect();
+        if floors.is_empty() {
+            return;
+        }
         let mut inner = self.inner.lock();
         let Some(kept) = inner.topics.get_mut(topic) else { return };
-        let retention = kept.topic.retention;
-        for (number, partition) in (0..).zip(&mut kept.partitions) {
-            let mut spared = None;
-            while let Some(oldest) = partition.records.front() {
-                let too_old = retention.age.is_some_and(|age| now.since(oldest.time) > age);
-                let too_much = retention.bytes.is_some_and(|limit| kept.bytes > limit);
-                let spared =
-                    *spared.get_or_insert_with(|| floor(number).unwrap_or(Position(u64::MAX)));
-                if !(too_old || too_much) || partition.dropped >= spared.0 {
-                    break;
-                }
-                kept.bytes -= oldest.bytes.len() as u64;
-                partition.records.pop_front();
-                partition.dropped += 1;
-            }
+        for (number, spared) in floors {
+            while kept.is_overdue(number, now) && kept.drop_oldest(number, spared) {}
         }
     }
 
@@ -254,6 +253,28 @@ impl Records for Topics {
 // === impl Kept ===
 
 impl Kept {
+    /// Whether retention lets the oldest record of a partition go.
+    fn is_overdue(&self, number: u32, now: Timestamp) -> bool {
+        let retention = self.topic.retention;
+        let oldest = self.partitions[number as usize].records.front();
+        oldest.is_some_and(|oldest| {
+            retention.age.is_some_and(|age| now.since(oldest.time) > age)
+                || retention.bytes.is_some_and(|limit| self.bytes > limit)
+        })
+    }
+
+    /// Whether there was a record to drop that is not beyond `spared`.
+    fn drop_oldest(&mut self, number: u32, spared: Position) -> bool {
+        let partition = &mut self.partitions[number as usize];
+        if partition.dropped >= spared.0 {
+            return false;
+        }
+        let Some(oldest) = partition.records.pop_front() else { return false };
+        partition.dropped += 1;
+        self.bytes -= oldest.bytes.len() as u64;
+        true
+    }
+
     fn push(&mut self, slot: Slot, raw: Raw) -> (u32, Position) {
         let number = slot.partition(self.topic.partitions);
         self.bytes += raw.bytes.len() as u64;

@@ -1,15 +1,16 @@
 //! What the broker in memory drops, what it spares, and whom it tells.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use switchboard_core::{BoxError, ManualClock, Name, Position};
+use switchboard_core::{BoxError, ManualClock, Name, Position, SystemClock};
 use switchboard_message::{
     Assignment, Broker, ConsumeError, MemoryBroker, Resume, Retention, Subscription, Topic,
     Topology,
 };
-use switchboard_testkit::message::{Subject, envelopes};
+use switchboard_testkit::message::{PATIENCE, Subject, envelope, envelopes};
 
 async fn subject(retention: Retention) -> (Arc<ManualClock>, Subject) {
     let clock = Arc::new(ManualClock::default());
@@ -72,4 +73,42 @@ async fn a_position_below_the_oldest_is_an_error_and_never_a_reset() {
             panic!("expected to be told of the loss, got {error:?}");
         };
     }
+}
+
+/// Whoever publishes asks groups how far they are, and whoever joins asks topics: in no order of
+/// the two may they wait for each other.
+#[test]
+fn publishing_and_joining_do_not_wait_for_each_other() {
+    let broker = MemoryBroker::new(Arc::new(SystemClock));
+    let run = |work: fn(MemoryBroker) -> Pin<Box<dyn Future<Output = ()>>>| {
+        let (broker, (done, ended)) = (broker.clone(), std::sync::mpsc::channel());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(work(broker));
+            let _nobody_waits = done.send(());
+        });
+        ended
+    };
+    let declaring = run(|broker| {
+        Box::pin(async move { broker.declare(&Topology::of([Topic::new("t")])).await.unwrap() })
+    });
+    declaring.recv_timeout(PATIENCE).unwrap();
+    let publishing = run(|broker| {
+        Box::pin(async move {
+            for number in 0..20_000 {
+                broker.publish(vec![envelope("t", None, number)]).await.remove(0).unwrap();
+            }
+        })
+    });
+    let joining = run(|broker| {
+        Box::pin(async move {
+            for _ in 0..2_000 {
+                let mut member =
+                    broker.subscribe(Subscription::new("g", ["t".into()])).await.unwrap();
+                member.next().await.unwrap();
+            }
+        })
+    });
+    publishing.recv_timeout(PATIENCE).expect("publishing ends");
+    joining.recv_timeout(PATIENCE).expect("joining ends");
 }
