@@ -117,10 +117,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
         for pair in parts.uri.query().unwrap_or_default().split('&') {
             match pair.split_once('=') {
                 Some(("limit", limit)) => {
-                    let limit: usize = limit.parse().map_err(|_| {
-                        Problem::bad_request("`limit` must be a whole number from 1 on.")
-                    })?;
-                    page.limit = limit.clamp(1, LIMIT_MAX);
+                    let limit: usize =
+                        limit.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| {
+                            Problem::bad_request("`limit` must be a whole number from 1 on.")
+                        })?;
+                    page.limit = limit.min(LIMIT_MAX);
                 }
                 Some(("cursor", cursor)) if !cursor.is_empty() => {
                     page.cursor = Some(cursor.to_owned());

@@ -24,6 +24,28 @@ Examples:
   switchboard doctor                      looks at everything that could be wrong
   switchboard --print-config              settings, and who set each";
 
+const SAGAS: &str = "\
+Examples:
+  switchboard sagas list --state stuck               what waits for you
+  switchboard sagas show 0191…                       its steps, and what each answered
+  switchboard sagas retry 0191…                      try the undo that failed again
+  switchboard sagas resolve 0191… --reason 'paid back by hand'
+  switchboard sagas diagram --svg > saga.svg         the definition, drawn";
+
+const DEAD: &str = "\
+Examples:
+  switchboard dead list --service payments
+  switchboard dead show payments.commands 0191…      the failed message, and what waits behind it
+  switchboard dead replay --all --dry-run            say what a replay would do
+  switchboard dead replay payments.commands 0191…    let the key go on, in order
+  switchboard dead skip payments.commands 0191… --reason 'a test order'";
+
+const LOG: &str = "\
+Examples:
+  switchboard log inspect                            all segments, each record's sum verified
+  switchboard log inspect --data ./shop --json
+  switchboard log read orders.events --partition 3 --after 120 --limit 5";
+
 /// A shop of separate services that talk through an embedded, durable broker.
 #[derive(Debug, Parser)]
 #[command(name = "switchboard", version, about, after_help = EXAMPLES)]
@@ -48,6 +70,7 @@ enum Command {
     /// Let customers order, some orders made to fail, and do the sums at the end
     Demo(Demo),
     /// Orders on their way: list, show, retry, resolve, draw
+    #[command(after_help = SAGAS)]
     Sagas {
         #[command(flatten)]
         remote: Remote,
@@ -55,6 +78,7 @@ enum Command {
         action: Sagas,
     },
     /// Keys that are parked behind a failed message: list, show, replay, skip
+    #[command(after_help = DEAD)]
     Dead {
         #[command(flatten)]
         remote: Remote,
@@ -62,6 +86,7 @@ enum Command {
         action: Dead,
     },
     /// Look into the log: its files, verified and never changed, or its records
+    #[command(after_help = LOG)]
     Log {
         #[command(flatten)]
         remote: Remote,

@@ -241,9 +241,10 @@ fn a_gateway_alone_passes_calls_on_and_says_what_it_cannot_show() {
 
 #[test]
 fn help_has_examples() {
-    for arguments in [&["--help"][..], &["up", "--help"], &["serve", "--help"], &["demo", "--help"]]
-    {
-        let help = run(arguments);
+    let commands = ["up", "serve", "demo", "sagas", "dead", "log", "backup", "restore"];
+    for command in [None].into_iter().chain(commands.map(Some)) {
+        let arguments: Vec<&str> = command.into_iter().chain(["--help"]).collect();
+        let help = run(&arguments);
         assert!(help.status.success() && said(&help).contains("Examples:"), "{}", said(&help));
     }
 }

@@ -16,6 +16,9 @@ use switchboard_core::chain;
 use crate::app::{App, Change, Error, TOKEN_TTL, User};
 use crate::passwords::CannotHash;
 
+/// The session of the token that is shown. Sessions are nowhere but in their tokens.
+const SESSION: &str = "/api/v1/sessions/current";
+
 #[derive(Clone)]
 struct Edge {
     app: App,
@@ -35,6 +38,7 @@ pub fn routes(app: App, deps: &Deps) -> Router {
         .route("/api/v1/users", get(list).post(sign_up))
         .route("/api/v1/users/{id}", user)
         .route("/api/v1/sessions", post(sign_in))
+        .route(SESSION, get(session))
         .with_state(Edge { app, auth: deps.auth.clone() })
         .nest("/api/v1/operator/users", operator::routes(deps))
 }
@@ -59,13 +63,25 @@ async fn sign_in(State(edge): State<Edge>, mut input: Input) -> Result<Response,
     input.finish()?;
     let (token, user_id) = edge.app.sign_in(&email, password).await?;
     let session = json!({
+        "id": "current",
         "token": token,
         "token_type": "Bearer",
         "expires_in": TOKEN_TTL.as_secs(),
         "user_id": user_id,
         "_links": { "user": { "href": format!("/api/v1/users/{user_id}") } },
     });
-    Ok((StatusCode::CREATED, Json(session)).into_response())
+    Ok((StatusCode::CREATED, [(LOCATION, SESSION)], Json(session)).into_response())
+}
+
+async fn session(caller: Principal) -> Json<Value> {
+    let user_id = &caller.user_id;
+    Json(json!({
+        "id": "current",
+        "token_type": "Bearer",
+        "user_id": user_id,
+        "role": if caller.is_operator() { "operator" } else { "customer" },
+        "_links": { "user": { "href": format!("/api/v1/users/{user_id}") } },
+    }))
 }
 
 async fn list(

@@ -16,6 +16,13 @@ async fn a_session_is_201_with_a_bearer_token_for_a_day() {
     assert_eq!(session.body["expires_in"], 86_400);
     assert_eq!(session.body["_links"]["user"]["href"], format!("/api/v1/users/{id}"));
     let token = session.text("token");
+    assert_eq!(session.header("location"), "/api/v1/sessions/current");
+    let current = shop.call("GET", "/sessions/current", token, Value::Null).await;
+    assert_eq!((current.status, current.text("id")), (200, session.text("id")));
+    assert_eq!((current.text("user_id"), current.text("role")), (&*id, "customer"));
+    shop.call("GET", "/sessions/current", "", Value::Null)
+        .await
+        .assert_problem(401, "unauthorized");
     let path = format!("/users/{id}");
     shop.clock.advance(Duration::from_secs(86_399));
     assert_eq!(shop.call("GET", &path, token, Value::Null).await.status, 200);
