@@ -40,6 +40,10 @@ pub struct Unit {
     pub readings: Vec<Reading>,
     /// The context that messages and events inherit unless they bring their own.
     pub context: Option<Context>,
+    /// When its events and messages happened; the moment of the commit if absent. Whoever shows a
+    /// time before the commit sets it, so that the record says the same. Times need not rise with
+    /// positions.
+    pub time: Option<Timestamp>,
     /// The unit may wait up to some milliseconds for others to share their sync with. For
     /// bookkeeping whose loss only repeats work: checkpoints, progress.
     pub lazy: bool,
@@ -254,6 +258,13 @@ impl Unit {
         self
     }
 
+    /// The same, with events and messages that happened at this moment.
+    #[must_use]
+    pub fn at(mut self, time: Timestamp) -> Self {
+        self.time = Some(time);
+        self
+    }
+
     /// Adds a condition.
     #[must_use]
     pub fn expect(mut self, condition: Expect) -> Self {
@@ -348,6 +359,7 @@ impl Unit {
         self.checkpoints.extend(other.checkpoints);
         self.readings.extend(other.readings);
         self.context = self.context.or(other.context);
+        self.time = self.time.or(other.time);
         self.lazy = self.lazy && other.lazy;
         self
     }

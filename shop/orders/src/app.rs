@@ -125,7 +125,7 @@ impl App {
             None => unit = unit.and(self.fulfilment.start(&data)),
         }
         let answer = answer(&view);
-        self.store.commit(ticket.remember(unit.with_context(context), &answer)).await?;
+        self.store.commit(ticket.remember(unit.with_context(context).at(now), &answer)).await?;
         Ok(answer)
     }
 

@@ -100,6 +100,7 @@ impl App {
             let account = Account::default();
             let unit = happened(&id, &account, &created)
                 .with_context(context.clone())
+                .at(created_at)
                 .expect(unchanged)
                 .add(&OWNERS, owner, "accounts", 1)
                 .put(&ACCOUNTS, &*id, [("created_at", Value::from(created_at))]);

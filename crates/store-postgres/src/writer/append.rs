@@ -33,6 +33,7 @@ pub(super) struct Append<'u> {
 struct Events<'u> {
     positions: Vec<i64>,
     versions: Vec<i64>,
+    times: Vec<i64>,
     schemas: Vec<i32>,
     streams: Vec<&'u str>,
     kinds: Vec<&'u str>,
@@ -74,6 +75,7 @@ impl<'u> Append<'u> {
         self.is_needed = true;
         self.progress(unit);
         let before = self.position;
+        let time = unit.time.unwrap_or(now);
         for (event, version) in unit.events.iter().zip(&plan.versions) {
             let position = self.next();
             let head = codec::Head {
@@ -82,6 +84,7 @@ impl<'u> Append<'u> {
             };
             self.events.positions.push(position);
             self.events.versions.push(version.cast_signed());
+            self.events.times.push(time.as_micros());
             self.events.schemas.push(i32::from(event.schema));
             self.events.streams.push(&event.stream);
             self.events.kinds.push(&event.kind);
@@ -96,7 +99,7 @@ impl<'u> Append<'u> {
         let mut committed = Committed::default();
         for message in unit.messages.iter().chain(&plan.fired) {
             let message = NewMessage::clone(message);
-            let id = self.send(message, unit.context.as_ref(), truth, sealer, now, None);
+            let id = self.send(message, unit.context.as_ref(), truth, sealer, time, None);
             committed.messages.push(id);
         }
         if self.position > before {
@@ -158,7 +161,6 @@ impl<'u> Append<'u> {
         sql: &Sql,
         ticket: Ticket,
         reschedules: i64,
-        now: Timestamp,
     ) -> Result<(), sqlx::Error> {
         let mask = [
             (self.events.positions.is_empty(), parts::EVENTS),
@@ -180,7 +182,7 @@ impl<'u> Append<'u> {
             query = query
                 .bind(&events.positions)
                 .bind(&events.versions)
-                .bind(vec![now.as_micros(); events.positions.len()])
+                .bind(&events.times)
                 .bind(&events.schemas)
                 .bind(&events.streams)
                 .bind(&events.kinds)

@@ -154,7 +154,7 @@ impl Writer {
             append::add_all(&placed, &judged.fates, truth, &mut self.sealer, now);
         if append.is_needed {
             let ticket = self.next_ticket();
-            append.write(connection, &self.sql, ticket, judged.rescheduled, now).await?;
+            append.write(connection, &self.sql, ticket, judged.rescheduled).await?;
             append::write_changes(connection, &self.sql, truth, now).await?;
         }
         let (position, reschedules) = (append.position, truth.reschedules);

@@ -64,7 +64,6 @@ impl Writer {
 
     async fn step(&mut self, connection: &mut PgConnection) -> Result<i64, Trouble> {
         self.pending = None;
-        let now = self.clock.now();
         sqlx::raw_sql(self.sql.begin.clone()).execute(&mut *connection).await?;
         let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(self.lock);
         lock.execute(&mut *connection).await?;
@@ -89,7 +88,7 @@ impl Writer {
             append.send(message, None, &mut truth, &mut self.sealer, time, Some(id));
         }
         let ticket = self.next_ticket();
-        append.write(connection, &self.sql, ticket, 0, now).await?;
+        append.write(connection, &self.sql, ticket, 0).await?;
         let unstage = sqlx::query(self.sql.unstage.clone()).bind(ids);
         unstage.execute(&mut *connection).await?;
         let (position, reschedules) = (append.position, truth.reschedules);

@@ -28,6 +28,7 @@ pub(super) fn apply(
         return Ok(Committed { duplicate: true, ..Committed::default() });
     }
     let mut committed = Committed::default();
+    let time = unit.time.unwrap_or(now);
     for (index, (event, version)) in unit.events.iter().zip(plan.versions).enumerate() {
         let position = hot.next_position();
         let head = head(event, unit.context.as_ref());
@@ -35,7 +36,7 @@ pub(super) fn apply(
             position.cast_signed(),
             version.cast_signed(),
             event.schema,
-            now.as_micros(),
+            time.as_micros(),
             &*event.stream,
             &*event.kind,
             head,
@@ -53,7 +54,7 @@ pub(super) fn apply(
         let position = hot.next_position();
         let next = |topic: &_, slot| hot.next_sequence(topic, slot);
         let message = NewMessage::clone(message);
-        let (slot, envelope) = sealer.seal(message, unit.context.as_ref(), now, next);
+        let (slot, envelope) = sealer.seal(message, unit.context.as_ref(), time, next);
         let row = params![position.cast_signed(), slot.0, &envelope.encode()[..]];
         statements.send.execute(row)?;
         committed.messages.push(envelope.id);

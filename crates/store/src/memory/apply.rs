@@ -27,7 +27,7 @@ pub(super) fn apply(
     // Rows come first: an overflow is the one thing here that can still refuse the unit.
     let rows = changed_rows(&unit.rows, state)?;
     let before = state.position;
-    let context = unit.context;
+    let (context, time) = (unit.context, unit.time.unwrap_or(now));
     for (event, version) in unit.events.into_iter().zip(plan.versions) {
         state.position = state.position.next();
         state.streams.entry(event.stream.clone()).or_default().push(state.position);
@@ -37,7 +37,7 @@ pub(super) fn apply(
             version,
             kind: event.kind,
             schema: event.schema,
-            time: now,
+            time,
             context: context.clone(),
             tags: event.tags,
             data: event.data,
@@ -47,7 +47,7 @@ pub(super) fn apply(
     let mut committed = Committed::default();
     for message in unit.messages.into_iter().chain(plan.fired) {
         let sequences = &mut state.sequences;
-        let (slot, envelope) = sealer.seal(message, context.as_ref(), now, |topic, slot| {
+        let (slot, envelope) = sealer.seal(message, context.as_ref(), time, |topic, slot| {
             let last = sequences.entry((topic.clone(), slot)).or_default();
             *last += 1;
             *last

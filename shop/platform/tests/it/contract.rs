@@ -61,6 +61,21 @@ async fn an_account_knows_every_version_of_itself() {
     shop.end().await;
 }
 
+/// On the real clock: a time that is shown before the commit is the one that is recorded.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_shown_as_the_time_is_the_time() {
+    let shop = Shop::start().await;
+    let ada = shop.somebody("ada@example.com", 0).await;
+    let token = Some(&*ada.token);
+    let opened = shop.post("/api/v1/accounts", token, json!({ "currency": "USD" })).await.body;
+    let (id, at) = (opened["id"].as_str().unwrap(), opened["created_at"].as_str().unwrap());
+    let then = shop.get(&format!("/api/v1/accounts/{id}?at={at}"), token).await;
+    assert_eq!((then.status, &then.body["version"]), (StatusCode::OK, &json!(1)));
+    let events = shop.get(&format!("/api/v1/accounts/{id}/events"), token).await.body;
+    assert_eq!(events["items"][0]["timestamp"], opened["created_at"]);
+    shop.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shop_is_stocked_and_only_the_operator_changes_that() {
     let shop = Shop::start().await;
@@ -94,6 +109,7 @@ async fn every_error_is_a_problem_and_health_is_open() {
         (Method::GET, "/nothing", StatusCode::NOT_FOUND),
         (Method::DELETE, "/api/v1/products", StatusCode::METHOD_NOT_ALLOWED),
         (Method::GET, "/api/v1/orders", StatusCode::UNAUTHORIZED),
+        (Method::GET, "/api/v1/products?limit=0", StatusCode::BAD_REQUEST),
     ] {
         let answer = shop.call(method.clone(), path, None, None).await;
         assert_eq!(answer.status, status, "{method} {path}");
