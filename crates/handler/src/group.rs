@@ -104,6 +104,7 @@ impl Group {
     }
 
     /// Plants a bug, so that a test can show that it would be found.
+    #[cfg(feature = "planted")]
     #[doc(hidden)]
     #[must_use]
     pub fn with_planted_bug(mut self, planted: Planted) -> Self {

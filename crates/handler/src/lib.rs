@@ -93,8 +93,11 @@ pub mod group;
 pub mod metrics;
 pub mod operator;
 pub mod options;
+#[cfg(feature = "planted")]
 #[doc(hidden)]
 pub mod planted;
+#[cfg(not(feature = "planted"))]
+mod planted;
 
 mod custody;
 mod drain;

@@ -1,7 +1,18 @@
-//! Bugs that tests plant to show that they would be found. Never used outside tests.
+//! Bugs that tests plant to show that they would be found. The feature `planted` opens them; no
+//! program has it.
+
+use std::sync::Arc;
+
+use switchboard_core::{Envelope, Rng};
+use switchboard_message::Broker;
+use switchboard_store::{Store, Unit};
 
 /// Which bug is planted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(
+    not(feature = "planted"),
+    allow(dead_code, unreachable_pub, reason = "only tests plant bugs")
+)]
 #[non_exhaustive]
 pub enum Planted {
     /// None.
@@ -9,4 +20,49 @@ pub enum Planted {
     Nothing,
     /// The mark and the progress are committed in a unit of their own, before the effect.
     MarkBeforeCommit,
+    /// The messages of a unit are handed to this broker before the unit is committed.
+    PublishBeforeCommit(Arc<dyn Broker>),
+}
+
+// === impl Planted ===
+
+impl Planted {
+    /// Does the wrong thing, and gives back what is left to commit.
+    pub(crate) async fn spoil(&self, mut unit: Unit, store: &dyn Store, cause: &Envelope) -> Unit {
+        match self {
+            Self::Nothing => {}
+            Self::MarkBeforeCommit => {
+                if let Some(handled) = unit.handled.take() {
+                    let progress = std::mem::take(&mut unit.progress);
+                    let mark = Unit { handled: Some(handled), progress, ..Unit::new() };
+                    let _ = store.commit(mark).await;
+                }
+            }
+            Self::PublishBeforeCommit(broker) => {
+                let mut rng = Rng::from_seed(u64::try_from(cause.time.as_micros()).unwrap_or(0));
+                let early = std::mem::take(&mut unit.messages).into_iter().map(|message| {
+                    let mut envelope = cause.clone();
+                    envelope.id = switchboard_core::Id::new(&AtThatTime(cause.time), &mut rng);
+                    envelope.topic = message.topic;
+                    envelope.kind = message.kind;
+                    envelope.key = message.key;
+                    envelope.identity = None;
+                    envelope.payload = message.payload;
+                    envelope
+                });
+                let _ = broker.publish(early.collect()).await;
+            }
+        }
+        unit
+    }
+}
+
+/// A clock that stands.
+#[derive(Debug)]
+struct AtThatTime(switchboard_core::Timestamp);
+
+impl switchboard_core::Clock for AtThatTime {
+    fn now(&self) -> switchboard_core::Timestamp {
+        self.0
+    }
 }

@@ -196,7 +196,7 @@ impl Runner {
         outages: &mut u32,
     ) -> Result<Next, Error> {
         let (unit, progress) = self.seal(unit, envelope, place);
-        let unit = self.mark_first_if_planted(unit).await;
+        let unit = self.planted.spoil(unit, &*self.store, envelope).await;
         let error = match self.store.commit(unit).await {
             Ok(committed) => {
                 let stored = progress;
@@ -356,17 +356,6 @@ impl Runner {
 
     pub(crate) fn lost_store(&self, error: CommitError) -> Error {
         Error::Store { group: self.group.clone(), source: error.into() }
-    }
-
-    /// The bug of [`Planted::MarkBeforeCommit`]: the mark goes ahead in a unit of its own.
-    async fn mark_first_if_planted(&self, mut unit: Unit) -> Unit {
-        if self.planted == Planted::MarkBeforeCommit && unit.handled.is_some() {
-            let handled = unit.handled.take();
-            let progress = std::mem::take(&mut unit.progress);
-            let mark = Unit { handled, progress, ..Unit::new() };
-            let _ = self.store.commit(mark).await;
-        }
-        unit
     }
 }
 

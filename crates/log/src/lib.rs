@@ -79,5 +79,6 @@ pub use types::{
     Appended, Bounds, ChannelId, Cut, Keep, Reclaimed, Record, Recovered, SegmentInfo, Staging,
 };
 
+#[cfg(feature = "planted")]
 #[doc(hidden)]
 pub use options::Planted;

@@ -35,8 +35,7 @@ pub struct Options {
     /// that was put back to an older copy. Default: none is begun without need.
     pub epoch_above: Option<u64>,
     /// Bugs that tests plant to prove that they would be found.
-    #[doc(hidden)]
-    pub planted: Planted,
+    pub(crate) planted: Planted,
 }
 
 /// A setting is out of its limits.
@@ -53,9 +52,14 @@ pub struct InvalidOptions {
     pub most: u64,
 }
 
-/// A bug on purpose. Only tests set it: a harness that does not find the bug proves nothing.
+/// A bug on purpose. Only tests set it, by the feature `planted`: a harness that does not find the
+/// bug proves nothing.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "planted"),
+    allow(dead_code, unreachable_pub, reason = "only tests plant bugs")
+)]
 pub enum Planted {
     /// No bug.
     #[default]
@@ -140,6 +144,7 @@ impl Options {
     }
 
     /// Plants a bug.
+    #[cfg(feature = "planted")]
     #[doc(hidden)]
     #[must_use]
     pub fn with_planted(mut self, planted: Planted) -> Self {

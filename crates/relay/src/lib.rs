@@ -69,8 +69,11 @@
 pub mod error;
 pub mod metrics;
 pub mod options;
+#[cfg(feature = "planted")]
 #[doc(hidden)]
 pub mod planted;
+#[cfg(not(feature = "planted"))]
+mod planted;
 pub mod relay;
 
 mod incarnation;

@@ -57,6 +57,7 @@ mod writer;
 
 pub use error::OpenError;
 pub use options::Options;
+#[cfg(feature = "planted")]
 #[doc(hidden)]
 pub use options::Planted;
 pub use store::SqliteStore;

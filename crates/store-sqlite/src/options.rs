@@ -26,6 +26,10 @@ pub struct Options {
 /// Bugs that tests plant, to prove that other tests find them.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "planted"),
+    allow(dead_code, unreachable_pub, reason = "only tests plant bugs")
+)]
 pub enum Planted {
     /// Commits are answered before they are synced.
     AckBeforeSync,
@@ -100,6 +104,7 @@ impl Options {
     }
 
     /// Plants a bug.
+    #[cfg(feature = "planted")]
     #[doc(hidden)]
     #[must_use]
     pub fn with_planted(mut self, bug: Planted) -> Self {

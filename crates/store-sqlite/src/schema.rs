@@ -94,7 +94,7 @@ pub(crate) fn connect(options: &Options, role: Role) -> rusqlite::Result<Connect
         connection.pragma_update(None, "journal_size_limit", limit)?;
     }
     if role != Role::Reader {
-        let planted = options.planted == Some(crate::Planted::AckBeforeSync);
+        let planted = options.planted == Some(crate::options::Planted::AckBeforeSync);
         connection.pragma_update(None, "synchronous", if planted { "off" } else { "full" })?;
     }
     Ok(connection)

@@ -18,9 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::options::Planted;
 use crate::queue::{Job, Queue};
 use crate::store::Signals;
-use crate::{Planted, checkpoint, metrics};
+use crate::{checkpoint, metrics};
 use answers::{Answer, Asked, Rest};
 use desk::Desk;
 use hot::Hot;

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::answers::{self, Asked};
 use super::apply::mark;
 use super::desk::Desk;
-use crate::Planted;
+use crate::options::Planted;
 
 /// Answers too early, or takes out of the units what the bug commits before them.
 pub(super) fn spoil(bug: Planted, asked: &mut [Asked], desk: &mut Desk<'_>, now: Timestamp) {
