@@ -24,5 +24,7 @@ pub mod participant;
 pub mod saga;
 #[cfg(feature = "store")]
 pub mod store;
+#[cfg(any(feature = "message", feature = "store"))]
+mod table;
 #[cfg(feature = "vfs")]
 pub mod vfs;

@@ -7,6 +7,7 @@ mod crashes;
 mod engine;
 mod letters;
 mod progress;
+mod python;
 mod raw;
 mod rebalances;
 mod retention;

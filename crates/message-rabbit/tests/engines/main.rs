@@ -5,6 +5,7 @@ mod counted;
 mod faults;
 mod letters;
 mod proxy;
+mod python;
 mod restarts;
 mod server;
 

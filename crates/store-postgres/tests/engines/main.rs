@@ -37,6 +37,10 @@ impl Subject for Postgres {
     fn clock(&self) -> &ManualClock {
         &self.clock
     }
+
+    fn backend(&self) -> &'static str {
+        "PostgreSQL"
+    }
 }
 
 fn postgres(pooler: bool) -> Postgres {

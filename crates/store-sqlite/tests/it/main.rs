@@ -38,6 +38,10 @@ impl Subject for Sqlite {
     fn clock(&self) -> &ManualClock {
         &self.clock
     }
+
+    fn backend(&self) -> &'static str {
+        "SQLite"
+    }
 }
 
 fn sqlite() -> Sqlite {

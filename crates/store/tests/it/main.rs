@@ -31,6 +31,10 @@ impl Subject for Memory {
     fn clock(&self) -> &ManualClock {
         &self.clock
     }
+
+    fn backend(&self) -> &'static str {
+        "memory"
+    }
 }
 
 fn memory() -> Memory {

@@ -7,7 +7,7 @@ use switchboard_core::{Clock, Context, Envelope, SystemClock, Timestamp};
 use switchboard_message::request::{
     Address, CORRELATION_ID, CallError, REPLY_TO, Replied, Replies, Requester, Responder,
 };
-use switchboard_message::{Subscription, Topic, Topology};
+use switchboard_message::{Capability, Subscription, Topic, Topology};
 use tokio::task::JoinHandle;
 
 use super::{A_WHILE, PATIENCE, Reader, Subject, envelope};
@@ -212,6 +212,7 @@ pub async fn a_call_goes_through_queues_too(subject: &Subject) {
         let replies = Replies::queue("queued-replies");
         let opened = Requester::open(subject.shared(), clock(), replies).await;
         assert!(opened.is_err(), "there are no queues");
+        assert!(subject.lacks(Capability::Exchanges));
         return;
     };
     let layout = Layout::default()

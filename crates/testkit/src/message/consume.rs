@@ -44,7 +44,7 @@ pub async fn every_group_gets_its_own_copy(subject: &Subject) {
 
 /// A group that begins at the end sees only what is published after its assignment.
 pub async fn a_group_may_begin_at_the_end(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("late", 1).await;

@@ -86,6 +86,7 @@ macro_rules! __queue_test_each {
                 let factory = $factory;
                 let subject: $crate::message::Subject = factory().await;
                 $crate::message::exchange::$part::$test(&subject).await;
+                subject.compare_with_table("Queues", concat!(stringify!($part), "::", stringify!($test)));
             }
         )*
     };

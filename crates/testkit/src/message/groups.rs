@@ -126,7 +126,7 @@ pub async fn the_broker_keeps_the_position(subject: &Subject) {
 
 /// The store's position counts, not the broker's.
 pub async fn the_store_is_asked_where_to_resume(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("resume", 1).await;
@@ -144,7 +144,7 @@ pub async fn the_store_is_asked_where_to_resume(subject: &Subject) {
 /// A position of a former epoch names records that may be gone: it is cut to where that epoch's
 /// successor began.
 pub async fn a_position_of_a_former_epoch_is_cut(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("epoch", 1).await;
@@ -155,7 +155,7 @@ pub async fn a_position_of_a_former_epoch_is_cut(subject: &Subject) {
 
 /// A store that fails does not make the group begin anew.
 pub async fn a_store_that_cannot_answer_is_asked_again(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("ask", 1).await;
@@ -170,7 +170,7 @@ pub async fn a_store_that_cannot_answer_is_asked_again(subject: &Subject) {
 
 /// A position beyond the end is cut to the end, so that what comes next is seen.
 pub async fn a_position_that_was_never_reached_hides_nothing(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("beyond", 1).await;

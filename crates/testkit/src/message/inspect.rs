@@ -11,7 +11,7 @@ fn asked(subject: &Subject) -> &dyn Inspect {
 
 /// Every topic with what its partitions keep.
 pub async fn topics_show_their_bounds(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("shown", 2).await;
@@ -28,7 +28,7 @@ pub async fn topics_show_their_bounds(subject: &Subject) {
 
 /// Every group with how far it is, how far behind, and since when.
 pub async fn groups_show_their_lag(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("lag", 1).await;
@@ -52,7 +52,7 @@ pub async fn groups_show_their_lag(subject: &Subject) {
 
 /// Records can be read from anywhere, without a group.
 pub async fn records_can_be_read(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("read", 1).await;
@@ -69,7 +69,7 @@ pub async fn records_can_be_read(subject: &Subject) {
 
 /// The highest sequence of a source is known by incarnation, topic and slot.
 pub async fn the_highest_sequences_are_known(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("source", 4).await;
@@ -94,7 +94,7 @@ pub async fn the_highest_sequences_are_known(subject: &Subject) {
 
 /// A group can be moved back, and reads again from there under a new assignment.
 pub async fn a_group_can_be_moved_back(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("back", 1).await;
@@ -114,7 +114,7 @@ pub async fn a_group_can_be_moved_back(subject: &Subject) {
 
 /// A position that is not kept, and a group that nobody knows, are refused.
 pub async fn a_group_cannot_be_moved_out_of_the_log(subject: &Subject) {
-    if !subject.has(Capability::Replay) {
+    if subject.lacks(Capability::Replay) {
         return;
     }
     subject.declare("out", 1).await;

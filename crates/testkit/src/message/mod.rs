@@ -34,8 +34,8 @@ pub use subject::{A_WHILE, PATIENCE, Reader, Subject, body, envelope, envelopes}
 
 /// Expands a list of suite modules and tests into something, once for every test.
 ///
-/// This is the one list of all promises; [`suite`] and [`message_suite!`](crate::message_suite)
-/// are made from it.
+/// This is the one list of all promises: [`message_suite!`](crate::message_suite) and the table of
+/// promises are made from it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __message_tests {
@@ -106,23 +106,8 @@ macro_rules! __message_test_each {
                 let factory = $factory;
                 let subject: $crate::message::Subject = factory().await;
                 $crate::message::$part::$test(&subject).await;
+                subject.compare_with_table("Topics", concat!(stringify!($part), "::", stringify!($test)));
             }
         )*
     };
-}
-
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __message_run_each {
-    ($factory:expr; $($part:ident::$test:ident)*) => {
-        $( $part::$test(&$factory().await).await; )*
-    };
-}
-
-/// All promises, one after another, each on a new broker.
-///
-/// # Panics
-/// At the first promise that is not kept.
-pub async fn suite(factory: impl AsyncFn() -> Subject) {
-    crate::__message_tests!(crate::__message_run_each, factory);
 }

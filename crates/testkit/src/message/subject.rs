@@ -5,11 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use switchboard_core::{Clock, Envelope, Key, Name, Rng, SystemClock};
 use switchboard_message::{
     Ack, Assignment, Broker, Capability, Consumer, Delivery, Incoming, Outcome, Subscription,
     Topic, Topology,
 };
+
+use crate::table;
 
 /// How long a test waits for what must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,6 +22,7 @@ pub const A_WHILE: Duration = Duration::from_millis(60);
 /// A broker under test, with whatever must live as long as it does.
 pub struct Subject {
     broker: Arc<dyn Broker>,
+    lacked: Mutex<Option<Capability>>,
     _held: Option<Box<dyn Any + Send + Sync>>,
 }
 
@@ -62,7 +66,7 @@ pub fn body(delivery: &Delivery) -> u64 {
 impl Subject {
     /// A broker that needs nothing else.
     pub fn new(broker: impl Broker + 'static) -> Self {
-        Self { broker: Arc::new(broker), _held: None }
+        Self { broker: Arc::new(broker), lacked: Mutex::default(), _held: None }
     }
 
     /// The same, and this is dropped with it: a temporary folder.
@@ -82,7 +86,27 @@ impl Subject {
         Arc::clone(&self.broker)
     }
 
-    /// Whether the broker can do this. Promises that rest on it ask, and are kept by the others.
+    /// Whether the broker cannot do this. A promise that rests on it ends then, and the table of
+    /// promises says so.
+    pub fn lacks(&self, capability: Capability) -> bool {
+        let lacks = !self.has(capability);
+        if lacks {
+            *self.lacked.lock() = Some(capability);
+        }
+        lacks
+    }
+
+    /// Compares what a promise came to with the table of promises.
+    ///
+    /// # Panics
+    /// When the table says something else.
+    pub fn compare_with_table(&self, section: &str, promise: &str) {
+        let backend = self.broker.capabilities().backend;
+        let lacked = self.lacked.lock().map(|capability| capability.to_string());
+        table::compare(section, promise, backend, lacked.as_deref());
+    }
+
+    /// Whether the broker can do this.
     pub fn has(&self, capability: Capability) -> bool {
         self.broker.capabilities().has.contains(&capability)
     }

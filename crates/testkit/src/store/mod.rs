@@ -17,6 +17,9 @@
 //!     fn clock(&self) -> &ManualClock {
 //!         &self.0
 //!     }
+//!     fn backend(&self) -> &'static str {
+//!         "memory"
+//!     }
 //! }
 //!
 //! fn memory() -> Memory {
@@ -50,6 +53,8 @@ use switchboard_store::{
     Table, Unit,
 };
 
+use crate::table;
+
 /// A backend under test: one store of the service `suite`, opened with [`TABLES`].
 pub trait Subject: Send + Sync {
     /// Opens the store. The first time it is empty; later, when all handles are gone, it is what
@@ -58,6 +63,17 @@ pub trait Subject: Send + Sync {
 
     /// The store's clock.
     fn clock(&self) -> &ManualClock;
+
+    /// The backend's name, as the table of promises has it.
+    fn backend(&self) -> &'static str;
+}
+
+/// Compares a promise that was kept with the table of promises.
+///
+/// # Panics
+/// When the table says something else.
+pub fn compare_with_table(subject: &dyn Subject, promise: &str) {
+    table::compare("Stores", promise, subject.backend(), None);
 }
 
 /// The tables that the suite writes to.
@@ -75,11 +91,12 @@ pub static ITEMS: Table = Table {
     indexes: &[&["owner", "rank"], &["rank"]],
 };
 
-/// Expands to one `#[tokio::test]` for each case of the suite.
+/// The one list of all promises, handed to another macro.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! store_suite {
-    ($subject:expr) => {
-        $crate::store_suite!(@ $subject;
+macro_rules! __store_tests {
+    ($then:path, $with:expr) => {
+        $then! { $with;
             units: [
                 a_unit_happens_whole_or_not_at_all,
                 a_stream_is_where_it_is_expected_or_the_unit_conflicts,
@@ -94,6 +111,7 @@ macro_rules! store_suite {
                 a_unit_that_changes_nothing_is_answered,
                 what_is_answered_is_there_after_opening_again,
                 messages_and_events_inherit_the_context,
+                a_unit_may_say_when_it_happened,
             ],
             inbox: [
                 a_duplicate_changes_nothing_but_progress,
@@ -156,16 +174,34 @@ macro_rules! store_suite {
                 a_unit_of_a_former_holder_changes_nothing,
                 a_lease_passes_from_one_process_to_the_next,
             ],
-        );
+        }
     };
-    (@ $subject:expr; $($part:ident: [$($case:ident,)*],)*) => {
+}
+
+/// Expands to one `#[tokio::test]` for each promise of the suite.
+#[macro_export]
+macro_rules! store_suite {
+    ($subject:expr) => {
+        $crate::__store_tests!($crate::__store_test_each, $subject);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_test_each {
+    ($subject:expr; $($part:ident: [$($case:ident,)*],)*) => {
         $(mod $part {
             #[allow(unused_imports, reason = "the subject's expression may not need them")]
             use super::*;
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
-                    $crate::store::$part::$case(&$subject).await;
+                    let subject = $subject;
+                    $crate::store::$part::$case(&subject).await;
+                    $crate::store::compare_with_table(
+                        &subject,
+                        concat!(stringify!($part), "::", stringify!($case)),
+                    );
                 }
             )*
         })*

@@ -288,3 +288,17 @@ pub async fn messages_and_events_inherit_the_context(subject: &dyn Subject) {
     let event = store.stream("s", 0, 1).await.unwrap().remove(0);
     assert_eq!(event.context, Some(units));
 }
+
+/// What was shown before the commit is what is recorded.
+pub async fn a_unit_may_say_when_it_happened(subject: &dyn Subject) {
+    let store = subject.open();
+    let unit = appending("s", 2).send(message("t", "a")).at(micros(7));
+    store.commit(unit).await.unwrap();
+    store.commit(appending("other", 1)).await.unwrap();
+    let times = store.stream("s", 0, 9).await.unwrap().into_iter().map(|event| event.time);
+    assert_eq!(times.collect::<Vec<_>>(), [micros(7); 2]);
+    let sent = store.outgoing(Position::START, 9).await.unwrap().remove(0);
+    assert_eq!(sent.envelope.time, micros(7));
+    let other = store.stream("other", 0, 1).await.unwrap().remove(0);
+    assert_ne!(other.time, micros(7), "else it is the moment of the commit");
+}
