@@ -21,6 +21,33 @@ pub trait Message: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn key(&self) -> Option<Key>;
 }
 
+/// Implements [`Message`] for a type that one of its fields, a text, keeps in order.
+///
+/// ```
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Charge {
+///     account: String,
+///     amount: i64,
+/// }
+/// switchboard_core::impl_message!(Charge, "payments", "payments.charge", key = account);
+///
+/// use switchboard_core::Message;
+/// let charge = Charge { account: "a".into(), amount: 5 };
+/// assert_eq!((Charge::TOPIC, charge.key()), ("payments", Some("a".into())));
+/// ```
+#[macro_export]
+macro_rules! impl_message {
+    ($type:ty, $topic:expr, $kind:literal, key = $field:tt) => {
+        impl $crate::Message for $type {
+            const TOPIC: &'static str = $topic;
+            const KIND: &'static str = $kind;
+            fn key(&self) -> Option<$crate::Key> {
+                Some($crate::Key::from(&*self.$field))
+            }
+        }
+    };
+}
+
 /// The closed set of facts of one kind of stream, usually an enum with `#[serde(tag = "type")]`.
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The version of its schema.

@@ -36,6 +36,7 @@
 //! - [`instance`] one run of a saga, folded from its stream
 //! - [`orchestrator`] starting, answering, cancelling, retrying, resolving
 //! - [`participant`] the other side: effects that happen once, whatever arrives how often
+//! - [`Performs`] registering what a participant answers
 //! - [`wire`] what travels between the two
 //! - [`diagram`] a saga that draws itself
 
@@ -45,6 +46,7 @@ pub mod instance;
 pub mod machine;
 pub mod orchestrator;
 pub mod participant;
+mod performs;
 pub mod wire;
 
 pub use definition::{Change, Definition, InvalidDefinition, Step};
@@ -52,4 +54,5 @@ pub use instance::{Instance, SagaEvent};
 pub use machine::{Act, Illegal, Input, Phase, Shape, State};
 pub use orchestrator::{Error, Listed, Orchestrator, SAGAS, Shown};
 pub use participant::{Answer, EFFECTS, Participant};
+pub use performs::Performs;
 pub use wire::{Action, Outcome, Reply};

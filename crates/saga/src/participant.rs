@@ -55,6 +55,20 @@ pub enum Answer {
     },
 }
 
+// === impl Answer ===
+
+impl Answer {
+    /// It is done, by this unit.
+    pub fn done(unit: Unit) -> Self {
+        Self::Done { unit, reply: Json::Null }
+    }
+
+    /// No, whatever else changes.
+    pub fn rejected(reason: impl Into<String>) -> Self {
+        Self::Rejected { unit: Unit::new(), reason: reason.into() }
+    }
+}
+
 /// What was answered before.
 struct Kept {
     version: u64,

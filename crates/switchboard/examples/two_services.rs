@@ -8,121 +8,73 @@ use serde::{Deserialize, Serialize};
 use switchboard::handler::Group;
 use switchboard::message::{Broker, MemoryBroker, Topic, Topology};
 use switchboard::relay::Relay;
-use switchboard::saga::{Answer, Definition, EFFECTS, Orchestrator, Participant, SAGAS, Step};
+use switchboard::saga::{
+    Answer, Definition, EFFECTS, Orchestrator, Participant, Performs, SAGAS, Step,
+};
 use switchboard::store::{Expect, MemoryStore, NewMessage, Store, Table, Unit};
-use switchboard::{Clock, Envelope, Key, Message, Rng, SystemClock};
+use switchboard::{Rng, SystemClock, impl_message};
 use tokio_util::sync::CancellationToken;
 
 static ROOMS: Table = Table { name: "rooms", columns: &[], indexes: &[] };
 
 #[derive(Serialize, Deserialize)]
-struct Trip {
-    id: String,
-    room: String,
-}
+struct Trip(String, String);
 #[derive(Serialize, Deserialize)]
-struct Book {
-    room: String,
-}
+struct Book(String);
 #[derive(Serialize, Deserialize)]
-struct Unbook {
-    room: String,
-}
+struct Unbook(String);
 #[derive(Serialize, Deserialize)]
-struct Pay {
-    trip: String,
-}
-
-macro_rules! message {
-    ($type:ty, $topic:literal, $kind:literal, $key:ident) => {
-        impl Message for $type {
-            const TOPIC: &'static str = $topic;
-            const KIND: &'static str = $kind;
-            fn key(&self) -> Option<Key> {
-                Some(Key::from(&*self.$key))
-            }
-        }
-    };
-}
-message!(Book, "hotel", "hotel.book", room);
-message!(Unbook, "hotel", "hotel.unbook", room);
-message!(Pay, "hotel", "hotel.pay", trip);
-
-/// The hotel: one unit holds the room, the memory of the question, and the answer.
-fn hotel(store: Arc<dyn Store>, broker: Arc<dyn Broker>, clock: Arc<dyn Clock>) -> Group {
-    let seat = Participant::new(store.clone());
-    let (book, unbook, pay) = (seat.clone(), seat.clone(), seat);
-    Group::new("hotel", store, broker, clock, Rng::from_entropy())
-        .on::<Book, _, _>(move |wish, cause: Arc<Envelope>| {
-            let seat = book.clone();
-            async move {
-                seat.perform(&cause, || async {
-                    let unit = Unit::new().expect(Expect::row_absent(&ROOMS, &*wish.room));
-                    Ok(Answer::Done {
-                        unit: unit.put(&ROOMS, &*wish.room, []),
-                        reply: "booked".into(),
-                    })
-                })
-                .await
-            }
-        })
-        .on::<Unbook, _, _>(move |wish, cause: Arc<Envelope>| {
-            let seat = unbook.clone();
-            async move {
-                seat.undo(&cause, || async {
-                    let unit = Unit::new().delete(&ROOMS, &*wish.room);
-                    Ok(Answer::Done { unit, reply: "free again".into() })
-                })
-                .await
-            }
-        })
-        .on::<Pay, _, _>(move |wish, cause: Arc<Envelope>| {
-            let seat = pay.clone();
-            async move {
-                seat.perform(&cause, || async {
-                    Ok(match &*wish.trip {
-                        "poor" => Answer::Rejected { unit: Unit::new(), reason: "no_money".into() },
-                        _ => Answer::Done { unit: Unit::new(), reply: "paid".into() },
-                    })
-                })
-                .await
-            }
-        })
-}
+struct Pay(String);
+impl_message!(Book, "hotel", "hotel.book", key = 0);
+impl_message!(Unbook, "hotel", "hotel.unbook", key = 0);
+impl_message!(Pay, "hotel", "hotel.pay", key = 0);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let broker: Arc<dyn Broker> = Arc::new(MemoryBroker::new(clock.clone()));
+    let (clock, stop) = (Arc::new(SystemClock), CancellationToken::new());
+    let broker = Arc::new(MemoryBroker::new(clock.clone()));
     broker.declare(&Topology::of([Topic::new("hotel"), Topic::new("trips.replies")])).await?;
-    let store = |name: &str, tables: &[&'static Table]| -> Arc<dyn Store> {
-        Arc::new(MemoryStore::new(name, tables, clock.clone(), Rng::from_entropy()))
-    };
-    let (trips, rooms) = (store("trips", &[&SAGAS]), store("hotel", &[&ROOMS, &EFFECTS]));
-
-    let trip = Definition::<Trip>::new("trip", "trips.replies")
-        .step(
-            Step::new("room", |trip: &Trip| NewMessage::of(&Book { room: trip.room.clone() }))
-                .undo(|trip| NewMessage::of(&Unbook { room: trip.room.clone() })),
-        )
-        .step(Step::new("pay", |trip: &Trip| NewMessage::of(&Pay { trip: trip.id.clone() })))
-        .build()?;
-    let saga = Orchestrator::new(trip, trips.clone(), clock.clone());
-    let group =
-        Group::new("trips", trips.clone(), broker.clone(), clock.clone(), Rng::from_entropy());
-
-    let shutdown = CancellationToken::new();
-    tokio::spawn(saga.register(group).run(shutdown.clone()));
-    tokio::spawn(hotel(rooms.clone(), broker.clone(), clock.clone()).run(shutdown.clone()));
-    for store in [&trips, &rooms] {
+    let service = |name: &str, tables: &[&'static Table]| -> (Arc<dyn Store>, Group) {
+        let store = Arc::new(MemoryStore::new(name, tables, clock.clone(), Rng::from_entropy()));
         let relay = Relay::new(store.clone(), broker.clone(), clock.clone());
-        tokio::spawn(relay.run(shutdown.clone()));
-    }
+        tokio::spawn(relay.run(stop.clone()));
+        let rng = Rng::from_entropy();
+        (store.clone(), Group::new(name, store, broker.clone(), clock.clone(), rng))
+    };
+
+    // The hotel: one unit holds the room, the memory of the question, and the answer.
+    let (rooms, group) = service("hotel", &[&ROOMS, &EFFECTS]);
+    let seat = Participant::new(rooms.clone());
+    let hotel = group
+        .performs(&seat, &(), |(), Book(room)| async move {
+            let free = Unit::new().expect(Expect::row_absent(&ROOMS, &*room));
+            Ok(Answer::done(free.put(&ROOMS, &*room, [])))
+        })
+        .undoes(&seat, &(), |(), Unbook(room)| async move {
+            Ok(Answer::done(Unit::new().delete(&ROOMS, &*room)))
+        })
+        .performs(&seat, &(), |(), Pay(trip)| async move {
+            Ok(if trip == "poor" {
+                Answer::rejected("no_money")
+            } else {
+                Answer::done(Unit::new())
+            })
+        });
+    tokio::spawn(hotel.run(stop.clone()));
+
+    // Trips: what is asked in which order, and how it is undone.
+    let book = Step::new("room", |Trip(_, room)| NewMessage::of(&Book(room.clone())));
+    let trip = Definition::<Trip>::new("trip", "trips.replies")
+        .step(book.undo(|Trip(_, room)| NewMessage::of(&Unbook(room.clone()))))
+        .step(Step::new("pay", |Trip(id, _)| NewMessage::of(&Pay(id.clone()))))
+        .build()?;
+    let (trips, group) = service("trips", &[&SAGAS]);
+    let saga = Orchestrator::new(trip, trips.clone(), clock.clone());
+    tokio::spawn(saga.register(group).run(stop.clone()));
 
     for (id, room) in [("rich", "101"), ("poor", "102")] {
-        let trip = Trip { id: id.to_owned(), room: room.to_owned() };
         let mut moved = trips.watch();
-        trips.commit(saga.start(id, &trip)).await?;
+        trips.commit(saga.start(id, &Trip(id.to_owned(), room.to_owned()))).await?;
         while !saga.load(id).await?.is_some_and(|shown| shown.run.state.phase.is_final()) {
             moved.changed().await?;
         }
@@ -130,6 +82,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let booked = rooms.row(&ROOMS, room).await?.is_some();
         println!("trip {id}: {}, room {room} booked: {booked}", phase.unwrap_or("unknown"));
     }
-    shutdown.cancel();
+    stop.cancel();
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! What the order saga asks of inventory, and what inventory tells about products.
 
 use serde::{Deserialize, Serialize};
+use switchboard_core::impl_message;
 
-use crate::{Money, message};
+use crate::Money;
 
 /// The topic of commands to inventory.
 pub const COMMANDS: &str = "inventory.commands";
@@ -58,7 +59,7 @@ pub struct ProductListed {
     pub of: u32,
 }
 
-message!(Reserve, COMMANDS, "inventory.reserve", key = order_id);
-message!(Release, COMMANDS, "inventory.release", key = order_id);
-message!(TakeStock, COMMANDS, "inventory.take_stock", key = order_id);
-message!(ProductListed, PRODUCTS, "inventory.product_listed", key = sku);
+impl_message!(Reserve, COMMANDS, "inventory.reserve", key = order_id);
+impl_message!(Release, COMMANDS, "inventory.release", key = order_id);
+impl_message!(TakeStock, COMMANDS, "inventory.take_stock", key = order_id);
+impl_message!(ProductListed, PRODUCTS, "inventory.product_listed", key = sku);

@@ -19,17 +19,3 @@ pub mod shipping;
 pub mod users;
 
 pub use money::Money;
-
-/// Implements [`switchboard_core::Message`] for a struct keyed by one of its fields.
-macro_rules! message {
-    ($type:ty, $topic:expr, $kind:literal, key = $field:ident) => {
-        impl switchboard_core::Message for $type {
-            const TOPIC: &'static str = $topic;
-            const KIND: &'static str = $kind;
-            fn key(&self) -> Option<switchboard_core::Key> {
-                Some(switchboard_core::Key::from(self.$field.as_str()))
-            }
-        }
-    };
-}
-pub(crate) use message;

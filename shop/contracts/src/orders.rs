@@ -1,8 +1,9 @@
 //! What the orders service tells the others, and the states of an order.
 
 use serde::{Deserialize, Serialize};
+use switchboard_core::impl_message;
 
-use crate::{Money, message};
+use crate::Money;
 
 /// The topic of everything about orders.
 pub const EVENTS: &str = "orders.events";
@@ -59,8 +60,8 @@ pub struct OrderStatusChanged {
     pub total: Money,
 }
 
-message!(OrderPlaced, EVENTS, "orders.placed", key = order_id);
-message!(OrderStatusChanged, EVENTS, "orders.status_changed", key = order_id);
+impl_message!(OrderPlaced, EVENTS, "orders.placed", key = order_id);
+impl_message!(OrderStatusChanged, EVENTS, "orders.status_changed", key = order_id);
 
 impl OrderStatus {
     /// The name in responses: `payment_processing`.

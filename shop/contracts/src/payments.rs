@@ -1,8 +1,9 @@
 //! What the order saga asks of payments. Every command of one account is handled in order.
 
 use serde::{Deserialize, Serialize};
+use switchboard_core::impl_message;
 
-use crate::{Money, message};
+use crate::Money;
 
 /// The topic of commands to payments.
 pub const COMMANDS: &str = "payments.commands";
@@ -45,6 +46,6 @@ pub struct Refund {
     pub amount: Money,
 }
 
-message!(VerifyAccount, COMMANDS, "payments.verify_account", key = account_id);
-message!(Charge, COMMANDS, "payments.charge", key = account_id);
-message!(Refund, COMMANDS, "payments.refund", key = account_id);
+impl_message!(VerifyAccount, COMMANDS, "payments.verify_account", key = account_id);
+impl_message!(Charge, COMMANDS, "payments.charge", key = account_id);
+impl_message!(Refund, COMMANDS, "payments.refund", key = account_id);

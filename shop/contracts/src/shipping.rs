@@ -1,8 +1,9 @@
 //! What the order saga asks of shipping.
 
 use serde::{Deserialize, Serialize};
+use switchboard_core::impl_message;
 
-use crate::{inventory::Item, message};
+use crate::inventory::Item;
 
 /// The topic of commands to shipping.
 pub const COMMANDS: &str = "shipping.commands";
@@ -43,4 +44,4 @@ pub struct Shipped {
     pub tracking_number: String,
 }
 
-message!(Ship, COMMANDS, "shipping.ship", key = order_id);
+impl_message!(Ship, COMMANDS, "shipping.ship", key = order_id);

@@ -1,8 +1,7 @@
 //! What the users service tells the others.
 
 use serde::{Deserialize, Serialize};
-
-use crate::message;
+use switchboard_core::impl_message;
 
 /// The topic of everything about users.
 pub const EVENTS: &str = "users.events";
@@ -36,6 +35,6 @@ pub struct UserDeleted {
     pub user_id: String,
 }
 
-message!(UserCreated, EVENTS, "users.created", key = user_id);
-message!(UserChanged, EVENTS, "users.changed", key = user_id);
-message!(UserDeleted, EVENTS, "users.deleted", key = user_id);
+impl_message!(UserCreated, EVENTS, "users.created", key = user_id);
+impl_message!(UserChanged, EVENTS, "users.changed", key = user_id);
+impl_message!(UserDeleted, EVENTS, "users.deleted", key = user_id);

@@ -1,13 +1,9 @@
 //! Answers the order saga: sets items aside, puts them back, sells them.
 
-use std::sync::Arc;
-
-use serde_json::Value;
 use shop_contracts::inventory::{Release, Reserve, TakeStock};
 use shop_edge::Deps;
-use switchboard_core::Envelope;
 use switchboard_handler::{Failure, Group};
-use switchboard_saga::{Answer, Participant};
+use switchboard_saga::{Answer, Participant, Performs};
 use switchboard_store::{Expect, Unit};
 
 use crate::App;
@@ -15,31 +11,19 @@ use crate::domain::{Refusal, Step, release, reserve, take};
 
 /// The group that answers the order saga.
 pub fn saga(app: &App, deps: &Deps) -> Group {
-    let participant = Participant::new(deps.store.clone());
-    let seat = || (app.clone(), participant.clone());
-    let (aside, back, sold) = (seat(), seat(), seat());
+    let seat = Participant::new(deps.store.clone());
     deps.group("inventory.saga")
-        .on::<Reserve, _, _>(move |command, cause: Arc<Envelope>| {
-            let (app, participant) = aside.clone();
-            async move {
-                let work = || async { app.reserve(&command).await };
-                participant.perform(&cause, work).await
-            }
-        })
-        .on::<Release, _, _>(move |command, cause: Arc<Envelope>| {
-            let (app, participant) = back.clone();
-            async move {
-                let work = || async { app.release(&command).await };
-                participant.undo(&cause, work).await
-            }
-        })
-        .on::<TakeStock, _, _>(move |command, cause: Arc<Envelope>| {
-            let (app, participant) = sold.clone();
-            async move {
-                let work = || async { app.take(&command).await };
-                participant.perform(&cause, work).await
-            }
-        })
+        .performs(
+            &seat,
+            app,
+            |app: App, command: Reserve| async move { app.reserve(&command).await },
+        )
+        .undoes(&seat, app, |app: App, command: Release| async move { app.release(&command).await })
+        .performs(
+            &seat,
+            app,
+            |app: App, command: TakeStock| async move { app.take(&command).await },
+        )
 }
 
 impl App {
@@ -71,10 +55,8 @@ impl App {
         decided: Result<Option<Step>, Refusal>,
     ) -> Answer {
         match decided {
-            Ok(Some(step)) => {
-                Answer::Done { unit: self.stepped(order_id, unchanged, &step), reply: Value::Null }
-            }
-            Ok(None) => Answer::Done { unit: Unit::new().expect(unchanged), reply: Value::Null },
+            Ok(Some(step)) => Answer::done(self.stepped(order_id, unchanged, &step)),
+            Ok(None) => Answer::done(Unit::new().expect(unchanged)),
             Err(refusal) => Answer::Rejected {
                 unit: Unit::new().expect(unchanged),
                 reason: refusal.code().to_owned(),

@@ -1,13 +1,10 @@
 //! Answers the order saga, and closes the accounts of those who leave.
 
-use std::sync::Arc;
-
 use shop_contracts::payments::{Charge, Refund, VerifyAccount};
 use shop_contracts::users::UserDeleted;
 use shop_edge::Deps;
-use switchboard_core::Envelope;
 use switchboard_handler::{Failure, Group};
-use switchboard_saga::{Answer, Participant};
+use switchboard_saga::{Answer, Participant, Performs};
 use switchboard_store::table::SELECT_LIMIT;
 use switchboard_store::{Unit, Value};
 
@@ -19,31 +16,13 @@ use crate::tables::OWNERS;
 
 /// The group that answers the order saga.
 pub fn saga(app: &App, deps: &Deps) -> Group {
-    let participant = Participant::new(deps.store.clone());
-    let seat = || (app.clone(), participant.clone());
-    let (verify, pay, back) = (seat(), seat(), seat());
+    let seat = Participant::new(deps.store.clone());
     deps.group("payments.saga")
-        .on::<VerifyAccount, _, _>(move |command, cause: Arc<Envelope>| {
-            let (app, participant) = verify.clone();
-            async move {
-                let work = || async { app.verify(&command).await };
-                participant.perform(&cause, work).await
-            }
+        .performs(&seat, app, |app: App, command: VerifyAccount| async move {
+            app.verify(&command).await
         })
-        .on::<Charge, _, _>(move |command, cause: Arc<Envelope>| {
-            let (app, participant) = pay.clone();
-            async move {
-                let work = || async { app.charge(&command).await };
-                participant.perform(&cause, work).await
-            }
-        })
-        .on::<Refund, _, _>(move |command, cause: Arc<Envelope>| {
-            let (app, participant) = back.clone();
-            async move {
-                let work = || async { app.refund(&command).await };
-                participant.undo(&cause, work).await
-            }
-        })
+        .performs(&seat, app, |app: App, command: Charge| async move { app.charge(&command).await })
+        .undoes(&seat, app, |app: App, command: Refund| async move { app.refund(&command).await })
 }
 
 /// The group that follows users.
@@ -59,7 +38,7 @@ impl App {
     async fn verify(&self, command: &VerifyAccount) -> Result<Answer, Failure> {
         let account = self.load(&command.account_id).await?;
         Ok(match charge::verify(&account, command) {
-            Ok(()) => Answer::Done { unit: Unit::new(), reply: serde_json::Value::Null },
+            Ok(()) => Answer::done(Unit::new()),
             Err(refusal) => rejected(refusal, Unit::new()),
         })
     }
@@ -91,9 +70,7 @@ impl App {
 /// A refusal holds for the account that was looked at: if it has changed since, decide again.
 fn answer(id: &str, account: &Account, decided: Result<AccountEvent, Refusal>) -> Answer {
     match decided {
-        Ok(event) => {
-            Answer::Done { unit: happened(id, account, &event), reply: serde_json::Value::Null }
-        }
+        Ok(event) => Answer::done(happened(id, account, &event)),
         Err(refusal) => rejected(refusal, Unit::new().expect(unchanged(id, account))),
     }
 }
