@@ -198,6 +198,9 @@ impl Broker for LogBroker {
     async fn declare(&self, topology: &Topology) -> Result<(), TopologyError> {
         topology.check(&self.capabilities())?;
         self.0.kept.topics.declare(self.log(), &topology.topics)?;
+        for group in &topology.groups {
+            group.topics.iter().for_each(|topic| self.0.groups.know(&group.group, topic));
+        }
         let unavailable = |error: AppendError| TopologyError::Unavailable(BoxError::from(error));
         self.log().append(Vec::new()).await.map(drop).map_err(unavailable)
     }

@@ -130,6 +130,10 @@ pub enum Start {
 #[async_trait]
 pub trait Resume: Send + Sync {
     /// The last position that is done in this partition, with its log epoch.
+    ///
+    /// A position of an earlier epoch is cut to where that epoch ended. One beyond the end counts
+    /// records that are no more (the log was put back to an older copy, or made anew): the group
+    /// begins with the oldest record that is kept, and has to recognise what it has had.
     async fn resume(
         &self,
         topic: &Name,

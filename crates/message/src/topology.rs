@@ -39,8 +39,8 @@ pub struct GroupOf {
     pub topics: Vec<Name>,
 }
 
-/// How long records are kept, counted from the oldest. What a durable group has not passed yet
-/// is kept in any case.
+/// How long records are kept, counted from the oldest. What a group has not passed yet is kept in
+/// any case by brokers of ours, from the moment when the group is declared or first joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Records older than this may go. Default 7 days; `None` keeps them for ever.

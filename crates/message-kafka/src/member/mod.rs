@@ -312,8 +312,11 @@ impl Member {
         }
         if position > last {
             tracing::warn!(%group, %topic, partition, position, last, "position beyond the end");
+            // These records are not those that the position counts: the topic was made anew. What
+            // was handled is recognised; what was not must not be passed.
+            return Ok(first.saturating_sub(1));
         }
-        Ok(position.min(last))
+        Ok(position)
     }
 
     fn delivery(&self, handed_out: HandedOut) -> Delivery {

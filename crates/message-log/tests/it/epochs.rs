@@ -70,7 +70,9 @@ async fn a_position_beyond_the_lost_tail_is_cut_to_where_it_began_however_late_i
         assert_eq!(begins_at(&subject, first, 2).await, 2, "below the cut: as it is");
         assert_eq!(begins_at(&subject, first, 5).await, 3, "beyond: where the tail began");
         assert_eq!(begins_at(&subject, first + 1, 12).await, 12, "of the epoch after it");
-        assert_eq!(begins_at(&subject, first + 1, 20).await, 13, "beyond that one's end");
+        // While that epoch is the present one, nobody can say what the position counts.
+        let beyond = if round == 0 { 0 } else { 13 };
+        assert_eq!(begins_at(&subject, first + 1, 20).await, beyond, "beyond that one's end");
         let last = 13 + round * 10;
         assert_eq!(begins_at(&subject, first + 1 + round, last).await, last, "of the present one");
     }

@@ -65,6 +65,26 @@ async fn old_records_go_and_their_space_comes_back() {
 }
 
 #[tokio::test]
+async fn what_a_declared_group_has_not_passed_is_kept_before_its_first_member() {
+    let dir = tempfile::tempdir().unwrap();
+    let retention = Retention { age: None, bytes: Some(1) };
+    let (_clock, broker, subject) = subject(dir.path(), retention).await;
+    let topology = Topology::of([]).with_group("g", ["t".into()]);
+    broker.declare(&topology).await.unwrap();
+    let count = fill(&subject).await;
+    broker.enforce_retention().await.unwrap();
+    assert_eq!(first(&broker).await, 1);
+    let mut reader = subject.reader("g", "t").await;
+    let mut seen = 0;
+    while seen < count {
+        for delivery in reader.deliveries().await {
+            seen += 1;
+            assert!(reader.done(&delivery));
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_a_group_has_not_passed_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let retention = Retention { age: None, bytes: Some(1) };

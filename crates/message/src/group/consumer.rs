@@ -112,8 +112,11 @@ impl Member {
         if position > last {
             let group = &self.subscription.group;
             tracing::warn!(%group, %topic, partition, %position, %last, "position beyond the end");
+            // These records are not those that the position counts: the log was put back to an
+            // older copy. What was handled is recognised; what was not must not be passed.
+            return Ok(Position(first.0.saturating_sub(1)));
         }
-        Ok(position.min(last))
+        Ok(position)
     }
 
     /// Reads what there is room for, and notes it as handed out.

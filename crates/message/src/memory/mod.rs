@@ -157,7 +157,11 @@ impl Broker for MemoryBroker {
 
     async fn declare(&self, topology: &Topology) -> Result<(), TopologyError> {
         topology.check(&self.capabilities())?;
-        self.topics.declare(&topology.topics)
+        self.topics.declare(&topology.topics)?;
+        for group in &topology.groups {
+            group.topics.iter().for_each(|topic| self.groups.know(&group.group, topic));
+        }
+        Ok(())
     }
 
     async fn publish(&self, batch: Vec<Envelope>) -> Vec<Result<Ack, PublishError>> {

@@ -60,6 +60,16 @@ async fn what_a_group_has_not_passed_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_declared_group_has_not_passed_is_kept_before_its_first_member() {
+    let (_clock, subject) = subject(Retention { age: None, bytes: Some(1) }).await;
+    let topology = Topology::of([]).with_group("g", ["t".into()]);
+    subject.broker().declare(&topology).await.unwrap();
+    subject.publish(envelopes("t", "k", 0..4)).await;
+    assert_eq!(first(&subject).await, 1);
+    assert_eq!(subject.reader("g", "t").await.work_off(4).await, [0, 1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_position_below_the_oldest_is_an_error_and_never_a_reset() {
     let (_clock, subject) = subject(Retention { age: None, bytes: Some(1) }).await;
     let epoch = subject.publish(envelopes("t", "k", 0..4)).await[0].epoch;
