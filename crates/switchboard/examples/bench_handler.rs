@@ -61,15 +61,39 @@ async fn main() -> anyhow::Result<()> {
             .push(tokio::task::spawn_blocking(move || floor::units(&path, IN_FLIGHT, time)).await?);
     }
     let (ours, floor) = (median(ours), median(floors));
+    let (commits, bytes) = costs(time).await?;
     println!(
         "{}",
         serde_json::json!({
             "bench": "handler", "in_flight": IN_FLIGHT, "messages_per_s": ours.per_second.round(),
             "p50_ms": ours.p50.as_secs_f64() * 1e3, "p99_ms": ours.p99.as_secs_f64() * 1e3,
+            "commits_per_message": commits, "bytes_per_message": bytes.round(),
             "floor_per_s": floor.per_second.round(), "ratio": ours.per_second / floor.per_second,
         })
     );
     Ok(())
+}
+
+/// Syncs and bytes written, log and store together, for one message. In a run of its own, because
+/// counting costs time.
+async fn costs(time: Duration) -> anyhow::Result<(f64, f64)> {
+    let counted = switchboard_telemetry::metrics()?;
+    let written = || -> anyhow::Result<f64> {
+        let io = std::fs::read_to_string("/proc/self/io")?;
+        let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+        Ok(line.unwrap_or("0").parse()?)
+    };
+    let before = written()?;
+    handled(time).await?;
+    let bytes = written()? - before;
+    let text = counted.render();
+    let sum = |name: &str| -> f64 {
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    };
+    let messages = sum("switchboard_store_units").max(1.0);
+    let commits = sum("switchboard_store_commits") + sum("switchboard_log_group_records_count");
+    Ok((commits / messages, bytes / messages))
 }
 
 fn median(mut runs: Vec<floor::Run>) -> floor::Run {

@@ -8,7 +8,10 @@ pub(super) const EMBEDDED: &[Bench] = &[
         name: "log",
         title: "Embedded log",
         about: "Appends acknowledged by fdatasync, group commit by draining. The floor writes and syncs \
-                batches of the same size to a preallocated file, in turns with ours. Goal: 0.8 of the floor.",
+                batches of the same size to a preallocated file, in turns with ours. Goal: 0.8 of the floor. \
+                Limits: with few producers the disk; from 16 on two cores, which frame, checksum and answer each \
+                record while the floor only writes. At 256 producers of 1 KiB every byte is written \
+                twice, zeros ahead of the records, and the floor writes into a file of zeros.",
         package: "switchboard-log",
         more: &["--example", "bench"],
         columns: &[
@@ -26,7 +29,8 @@ pub(super) const EMBEDDED: &[Bench] = &[
         name: "store",
         title: "SQLite store",
         about: "Units committed with `synchronous=FULL`: a mark, two events, one row. The floor is a bare \
-                SQLite loop that writes the same rows with sequential keys. Goal: 0.7 of the floor.",
+                SQLite loop that writes the same rows with sequential keys. Goal: 0.7 of the floor. Limits: \
+                SQLite itself, on one thread; with one writer, the way there and back between threads.",
         package: "switchboard-store-sqlite",
         more: &["--example", "bench"],
         columns: &[
@@ -40,7 +44,9 @@ pub(super) const EMBEDDED: &[Bench] = &[
         name: "handler",
         title: "Handler path",
         about: "Publish → deliver → decide → commit → settle, 256 in flight, everything synced: the log \
-                and the store. The floor is the bare SQLite loop alone. Goal: 0.6 of the floor.",
+                and the store. The floor is the bare SQLite loop alone. Goal: 0.6 of the floor. Limit: \
+                two cores. The floor keeps one of them busy; broker, codec, handler and settling share the other. \
+                Commits and bytes are syncs and written bytes of log and store together.",
         package: "switchboard",
         more: &["--example", "bench_handler"],
         columns: &[
@@ -59,7 +65,7 @@ pub(super) const EMBEDDED: &[Bench] = &[
         title: "Three-step saga",
         about: "Charge, reserve, ship over four stores and one log, everything synced in the path; `refused` \
                 is refused at the third step and undone. The floor makes the same hops with bare SQLite and a \
-                bare log. Goal: 0.6 of the floor.",
+                bare log. Goal: 0.6 of the floor. Limits: at 1 the disk, five syncs after another; at 64 two cores.",
         package: "switchboard",
         more: &["--example", "bench_saga"],
         columns: &[
@@ -76,7 +82,8 @@ pub(super) const EMBEDDED: &[Bench] = &[
         name: "shop",
         title: "The whole shop",
         about: "Orders through the public port, from POST to `completed`, in one process; each customer waits \
-                for an order to end before the next.",
+                for an order to end before the next. Limits: at 1 the disk, some twenty syncs after another; at 64 \
+                two cores, with an order costing about 40 units of work in six services.",
         package: "shop-platform",
         more: &["--", "bench"],
         columns: &[
