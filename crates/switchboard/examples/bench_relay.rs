@@ -124,6 +124,10 @@ impl Bench {
     async fn steady(&self) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
         let running = self.relay(&stop);
+        // A relay that has just begun asks the broker what it knows: no part of a steady state.
+        let first = self.store.commit(self.unit(1, 0)).await?.messages;
+        let begun = Instant::now();
+        self.broker.delays(first.into_iter().map(|id| (id, begun)).collect()).await;
         let committed = Arc::new(Mutex::new(Vec::<(Id, Instant)>::new()));
         let mut beat = tokio::time::interval(BEAT);
         let (begun, mut count) = (Instant::now(), 0);
