@@ -67,13 +67,9 @@ pub async fn workers_share_alike(subject: &Subject) {
     queue(subject, "share").await;
     let mut one = subject.hand("share", 100).await;
     let mut two = subject.hand("share", 100).await;
-    let waiting = tokio::spawn(async move {
-        let jobs = two.next().await;
-        (two, jobs)
-    });
-    subject.send("", "share", 0..20).await;
-    let mut first = one.next().await;
-    let (mut two, mut second) = waiting.await.expect("jobs");
+    // In this order: both wait before anything is sent.
+    let sending = subject.send("", "share", 0..20);
+    let (mut first, mut second, _) = tokio::join!(biased; one.next(), two.next(), sending);
     while first.len() + second.len() < 20 {
         tokio::select! {
             jobs = one.next() => first.extend(jobs),
