@@ -121,7 +121,9 @@ pub async fn late_and_second_replies_are_counted(subject: &Subject) {
         }
     };
     let (reply, ()) = tokio::join!(requester.call(envelope("late", None, 2), PATIENCE), twice);
-    assert_eq!(number(&reply.expect("the first reply")), 8);
+    // Without a key the two may lie in different partitions, and either may come first.
+    let first = number(&reply.expect("a reply"));
+    assert!([8, 9].contains(&first), "{first}");
     let counted = async {
         while requester.strays() < 2 {
             tokio::task::yield_now().await;
