@@ -48,7 +48,7 @@ impl Connector {
             return Err(OpenError::SchemaName { name: name.clone() });
         }
         let parsed: PgConnectOptions = options.url.parse().map_err(OpenError::Address)?;
-        let application = format!("switchboard {}", options.source);
+        let application = format!("switchboard {}", options.schema);
         let cut = application.floor_char_boundary(63);
         let connect = parsed
             .application_name(&application[..cut])

@@ -249,8 +249,7 @@ async fn a_store_holds_no_more_connections_than_it_was_given() {
     let schema = TestSchema::new();
     let clock = std::sync::Arc::new(switchboard_core::SystemClock);
     let rng = switchboard_core::Rng::from_seed(1);
-    let source = format!("budget {}", schema.name);
-    let options = Options::new(&schema.url, source.as_str(), &[], clock, rng)
+    let options = Options::new(&schema.url, "suite", &[], clock, rng)
         .with_schema(&schema.name)
         .with_connections(4);
     let store = PostgresStore::open(options).await.unwrap();
@@ -265,9 +264,9 @@ async fn a_store_holds_no_more_connections_than_it_was_given() {
             })
         })
         .collect();
-    let application = format!("switchboard {source}");
     let sql = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = left('{application}', 63)"
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'switchboard {}'",
+        schema.name
     );
     let mut most = 0;
     while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {

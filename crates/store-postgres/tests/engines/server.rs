@@ -122,8 +122,13 @@ impl TestSchema {
     pub(crate) async fn terminate(&self, like: &str) -> i64 {
         let mut connection = self.connect().await;
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                   WHERE application_name = 'switchboard suite' AND query LIKE $1";
-        sqlx::query_scalar(sql).bind(like).fetch_one(&mut connection).await.unwrap()
+                   WHERE application_name = 'switchboard ' || $2 AND query LIKE $1";
+        sqlx::query_scalar(sql)
+            .bind(like)
+            .bind(&self.name)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
     }
 
     fn drop_it(&self) {
