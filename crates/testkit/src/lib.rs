@@ -9,8 +9,11 @@
 //! - `sqlite` ([`crash`]) power cuts under the SQLite store, counted
 //! - `saga` ([`saga`]) trials that every saga gets for free
 //! - `participant` ([`participant`]) asking a participant as a saga does, again and again
+//! - `python` ([`python`]) programs in another language that know nothing of us
 //! - always: [`decision`] given/when/then for decisions
 
+#[cfg(any(feature = "message", feature = "store"))]
+mod capabilities;
 #[cfg(feature = "sqlite")]
 pub mod crash;
 pub mod decision;
@@ -20,11 +23,11 @@ pub mod file;
 pub mod message;
 #[cfg(feature = "participant")]
 pub mod participant;
+#[cfg(feature = "python")]
+pub mod python;
 #[cfg(feature = "saga")]
 pub mod saga;
 #[cfg(feature = "store")]
 pub mod store;
-#[cfg(any(feature = "message", feature = "store"))]
-mod table;
 #[cfg(feature = "vfs")]
 pub mod vfs;

@@ -1,39 +1,19 @@
 //! A client in another language that knows nothing of us reads what we write, and writes what we
 //! read.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 use switchboard_core::{Id, Key, Slot};
 use switchboard_testkit::message::{body, envelope};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use switchboard_testkit::python;
 
 use crate::{engine, options, subject};
 
-/// Runs the stranger, and gives the lines that it prints.
-async fn stranger(arguments: &[&str], input: &[Value]) -> Vec<Value> {
-    let python = std::env::var("SWITCHBOARD_TEST_PYTHON").unwrap_or_else(|_| {
-        panic!(
-            "SWITCHBOARD_TEST_PYTHON names no python with confluent-kafka: run `cargo xtask test`"
-        )
-    });
+/// What the stranger prints.
+async fn stranger(what: &str, arguments: &[&str], input: &[Value]) -> Vec<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/stranger.py");
-    let [what, rest @ ..] = arguments else { panic!("what to do") };
-    let mut child = Command::new(python)
-        .args([script, what, &engine::address()])
-        .args(rest)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let lines: String = input.iter().map(|line| format!("{line}\n")).collect();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).await.unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "the stranger ended with {}", output.status);
-    let lines = String::from_utf8(output.stdout).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let address = engine::address();
+    let arguments = [&[what, &address][..], arguments].concat();
+    python::lines(script, arguments, input).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,7 +28,7 @@ async fn a_python_client_reads_what_we_write() {
         .collect();
     let acks = subject.publish(sent.clone()).await;
 
-    let read = stranger(&["read", &place, "21"], &[]).await;
+    let read = stranger("read", &[&place, "21"], &[]).await;
     assert_eq!(read.len(), 21);
     for (envelope, ack) in sent.iter().zip(acks) {
         // Kafka counts from 0, positions from 1.
@@ -84,7 +64,7 @@ async fn a_python_client_writes_what_we_read() {
         json!({ "value": "1" }),
     ];
     records.extend((2..20).map(|n| json!({ "key": format!("k{n}"), "value": n.to_string() })));
-    let places = stranger(&["write", &place], &records).await;
+    let places = stranger("write", &[&place], &records).await;
     assert_eq!(places.len(), records.len());
 
     let mut reader = subject.reader("g", "heard").await;

@@ -1,37 +1,19 @@
 //! A client in another language that knows nothing of us reads what we write, and writes what we
 //! read.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 use switchboard_core::{Id, Key};
 use switchboard_testkit::message::{Subject, body, envelope};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use switchboard_testkit::python;
 
 use crate::server::{self, Clean};
 
-/// Runs the stranger, and gives the lines that it prints.
-async fn stranger(arguments: &[&str], input: &[Value]) -> Vec<Value> {
-    let python = std::env::var("SWITCHBOARD_TEST_PYTHON").unwrap_or_else(|_| {
-        panic!("SWITCHBOARD_TEST_PYTHON names no python with pika: run `cargo xtask test`")
-    });
+/// What the stranger prints.
+async fn stranger(what: &str, arguments: &[&str], input: &[Value]) -> Vec<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/stranger.py");
-    let [what, rest @ ..] = arguments else { panic!("what to do") };
-    let mut child = Command::new(python)
-        .args([script, what, &server::url()])
-        .args(rest)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let lines: String = input.iter().map(|line| format!("{line}\n")).collect();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).await.unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "the stranger ended with {}", output.status);
-    let lines = String::from_utf8(output.stdout).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let address = server::url();
+    let arguments = [&[what, &address][..], arguments].concat();
+    python::lines(script, arguments, input).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,7 +27,7 @@ async fn a_python_client_reads_what_we_write() {
         let of_it = |ack: &switchboard_message::Ack| ack.partition == partition;
         let here: Vec<_> = sent.iter().zip(&acks).filter(|(_, ack)| of_it(ack)).collect();
         let count = here.len().to_string();
-        let read = stranger(&["read", &format!("g:told:{partition}"), &count], &[]).await;
+        let read = stranger("read", &[&format!("g:told:{partition}"), &count], &[]).await;
         for ((envelope, _), message) in here.into_iter().zip(read) {
             assert_eq!(message["body"], *String::from_utf8_lossy(&envelope.payload), "in order");
             assert_eq!(message["routing_key"], partition.to_string());
@@ -83,7 +65,7 @@ async fn a_python_client_writes_what_we_read() {
         json!({ "routing_key": "0", "body": "1", "properties": { "message_id": "order-17" } }),
     ];
     messages.extend((2..20).map(|n| json!({ "routing_key": "0", "body": n.to_string() })));
-    stranger(&["write", "heard"], &messages).await;
+    stranger("write", &["heard"], &messages).await;
 
     let mut reader = subject.reader("g", "heard").await;
     let deliveries = reader.take(messages.len()).await;

@@ -12,7 +12,7 @@ use switchboard_message::{
     Topic, Topology,
 };
 
-use crate::table;
+use crate::capabilities;
 
 /// How long a test waits for what must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,7 +103,7 @@ impl Subject {
     pub fn compare_with_table(&self, section: &str, promise: &str) {
         let backend = self.broker.capabilities().backend;
         let lacked = self.lacked.lock().map(|capability| capability.to_string());
-        table::compare(section, promise, backend, lacked.as_deref());
+        capabilities::compare(section, promise, backend, lacked.as_deref());
     }
 
     /// Whether the broker can do this.

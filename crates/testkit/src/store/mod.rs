@@ -53,7 +53,7 @@ use switchboard_store::{
     Table, Unit,
 };
 
-use crate::table;
+use crate::capabilities;
 
 /// A backend under test: one store of the service `suite`, opened with [`TABLES`].
 pub trait Subject: Send + Sync {
@@ -73,7 +73,7 @@ pub trait Subject: Send + Sync {
 /// # Panics
 /// When the table says something else.
 pub fn compare_with_table(subject: &dyn Subject, promise: &str) {
-    table::compare("Stores", promise, subject.backend(), None);
+    capabilities::compare("Stores", promise, subject.backend(), None);
 }
 
 /// The tables that the suite writes to.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use switchboard_testkit::python;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// A running server; it ends with this.
@@ -28,14 +29,8 @@ impl Server {
     }
 
     pub(crate) async fn start_on(port: u16, tls: Option<&Path>) -> Self {
-        let python = std::env::var("SWITCHBOARD_TEST_PYTHON").unwrap_or_else(|_| {
-            panic!(
-                "SWITCHBOARD_TEST_PYTHON names no python with aiosmtpd: run these tests by \
-                 `cargo xtask test`"
-            )
-        });
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engines/server.py");
-        let mut child = Command::new(python)
+        let mut child = Command::new(python::interpreter())
             .arg(script)
             .arg(port.to_string())
             .arg(tls.unwrap_or(Path::new("-")))
