@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use switchboard_core::{Envelope, Rng};
+use switchboard_core::Envelope;
 use switchboard_message::Broker;
 use switchboard_store::{Store, Unit};
 
@@ -39,30 +39,18 @@ impl Planted {
                 }
             }
             Self::PublishBeforeCommit(broker) => {
-                let mut rng = Rng::from_seed(u64::try_from(cause.time.as_micros()).unwrap_or(0));
-                let early = std::mem::take(&mut unit.messages).into_iter().map(|message| {
-                    let mut envelope = cause.clone();
-                    envelope.id = switchboard_core::Id::new(&AtThatTime(cause.time), &mut rng);
-                    envelope.topic = message.topic;
-                    envelope.kind = message.kind;
-                    envelope.key = message.key;
-                    envelope.identity = None;
-                    envelope.payload = message.payload;
-                    envelope
-                });
+                let early =
+                    std::mem::take(&mut unit.messages).into_iter().map(|message| Envelope {
+                        topic: message.topic,
+                        kind: message.kind,
+                        key: message.key,
+                        identity: None,
+                        payload: message.payload,
+                        ..cause.clone()
+                    });
                 let _ = broker.publish(early.collect()).await;
             }
         }
         unit
-    }
-}
-
-/// A clock that stands.
-#[derive(Debug)]
-struct AtThatTime(switchboard_core::Timestamp);
-
-impl switchboard_core::Clock for AtThatTime {
-    fn now(&self) -> switchboard_core::Timestamp {
-        self.0
     }
 }

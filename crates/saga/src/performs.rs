@@ -6,7 +6,7 @@ use std::sync::Arc;
 use switchboard_core::{Envelope, Message};
 use switchboard_handler::{Failure, Group};
 
-use crate::{Answer, Participant};
+use crate::{Action, Answer, Participant};
 
 /// A group whose handlers answer the commands of sagas.
 ///
@@ -66,11 +66,7 @@ impl Performs for Group {
         F: Fn(S, M) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Answer, Failure>> + Send + 'static,
     {
-        let given = (participant.clone(), state.clone(), Arc::new(work));
-        self.on::<M, _, _>(move |command, cause: Arc<Envelope>| {
-            let (participant, state, work) = given.clone();
-            async move { participant.perform(&cause, || work(state, command)).await }
-        })
+        answering(self, Action::Do, participant, state, work)
     }
 
     fn undoes<S, M, F, Fut>(self, participant: &Participant, state: &S, work: F) -> Self
@@ -80,10 +76,32 @@ impl Performs for Group {
         F: Fn(S, M) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Answer, Failure>> + Send + 'static,
     {
-        let given = (participant.clone(), state.clone(), Arc::new(work));
-        self.on::<M, _, _>(move |command, cause: Arc<Envelope>| {
-            let (participant, state, work) = given.clone();
-            async move { participant.undo(&cause, || work(state, command)).await }
-        })
+        answering(self, Action::Undo, participant, state, work)
     }
+}
+
+fn answering<S, M, F, Fut>(
+    group: Group,
+    action: Action,
+    participant: &Participant,
+    state: &S,
+    work: F,
+) -> Group
+where
+    S: Clone + Send + Sync + 'static,
+    M: Message,
+    F: Fn(S, M) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Answer, Failure>> + Send + 'static,
+{
+    let given = (participant.clone(), state.clone(), Arc::new(work));
+    group.on::<M, _, _>(move |command, cause: Arc<Envelope>| {
+        let (participant, state, work) = given.clone();
+        async move {
+            let work = || work(state, command);
+            match action {
+                Action::Do => participant.perform(&cause, work).await,
+                Action::Undo => participant.undo(&cause, work).await,
+            }
+        }
+    })
 }
