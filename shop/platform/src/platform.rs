@@ -247,7 +247,7 @@ impl Platform {
         let mut routes = Vec::new();
         let mut parts = Parts::new();
         let mut watched = Vec::new();
-        for (number, (service, store)) in services.iter().zip(&stores.all).enumerate() {
+        for ((service, store), probe) in services.iter().zip(&stores.all).zip(&stores.probes) {
             let deps = Deps {
                 store: store.clone(),
                 broker: carrier.broker.clone(),
@@ -255,7 +255,7 @@ impl Platform {
                 rng: rng.fork(),
                 auth: auth.clone(),
                 process: mail::with_courier(
-                    engines.process(&name, &carrier, &stores, number),
+                    engines.process(&name, &carrier, probe),
                     courier.as_ref(),
                 ),
             };

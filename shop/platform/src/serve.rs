@@ -78,8 +78,10 @@ impl Serving {
             engines.broker(folder.path(), &whole, &clock),
             engines.stores(folder.path(), &services, &clock, &mut rng),
         )?;
-        let [store] = stores.all.as_slice() else { return Err(StartError::Cut) };
-        let process = engines.process(&name, &carrier, &stores, 0);
+        let ([store], [probe]) = (&*stores.all, &*stores.probes) else {
+            return Err(StartError::Cut);
+        };
+        let process = engines.process(&name, &carrier, probe);
         let process = mail::with_courier(process, courier.as_ref());
         let (store, broker) = (store.clone(), carrier.broker.clone());
         let deps = Deps { store, broker, clock, rng, auth, process };

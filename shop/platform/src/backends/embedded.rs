@@ -6,7 +6,7 @@ use std::sync::Arc;
 use switchboard_core::Clock;
 use switchboard_message_log::{LogBroker, Options};
 
-use super::{BrokerUrl, Carrier, parts};
+use super::{BrokerUrl, Carrier, parts, probe};
 use crate::platform::StartError;
 
 /// Its folder in the data folder.
@@ -23,5 +23,6 @@ pub(super) async fn open(folder: &Path, clock: &Arc<dyn Clock>) -> Result<Carrie
     let closed = broker.clone();
     let close = || async move { closed.close().await };
     let carrier = Carrier::new(BrokerUrl::Embedded, Arc::new(broker.clone()), close);
-    Ok(Carrier { embedded: Some(broker), ..carrier })
+    let writes = probe(broker.log().clone(), |log| async move { log.can_write().await });
+    Ok(Carrier { embedded: Some(broker), probe: Some(writes), ..carrier })
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use shop_edge::Process;
 use switchboard_core::{Clock, Retryable, Rng, Verdict};
-use switchboard_message::{Broker, Topic, Topology, TopologyError};
+use switchboard_message::{Broker, Topology, TopologyError};
 use switchboard_message_log::LogBroker;
 use switchboard_store::Store;
 
@@ -60,16 +60,29 @@ pub(crate) struct Carrier {
     pub(crate) embedded: Option<LogBroker>,
     close: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>,
     url: BrokerUrl,
-    /// A topic that is surely declared: declaring it again asks the broker whether it is there.
-    probe: Option<Topic>,
+    probe: Option<Probe>,
 }
+
+/// Asks whether something that was opened would do its work now.
+pub(crate) type Probe = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// The stores of some services, open.
 pub(crate) struct Stores {
     /// In the order of the services.
     pub(crate) all: Vec<Arc<dyn Store>>,
+    /// In the same order.
+    pub(crate) probes: Vec<Probe>,
     /// The same as files of ours, for backups; or how what they are on is backed up.
     pub(crate) files: Result<Vec<StoreFile>, String>,
+}
+
+/// A probe of this, by this question.
+fn probe<T, Answer>(on: T, ask: fn(T) -> Answer) -> Probe
+where
+    T: Clone + Send + Sync + 'static,
+    Answer: Future<Output = bool> + Send + 'static,
+{
+    Arc::new(move || Box::pin(ask(on.clone())))
 }
 
 // === impl Engines ===
@@ -107,7 +120,14 @@ impl Engines {
             broker.declare(topology).await.map_err(Undeclared)
         })
         .await?;
-        carrier.probe = topology.topics.first().cloned();
+        if let (None, Some(topic)) = (&carrier.probe, topology.topics.first()) {
+            // It is surely declared: declaring it again asks the broker whether it is there.
+            let topic = Topology::of([topic.clone()]);
+            carrier.probe =
+                Some(probe((carrier.broker.clone(), topic), |(broker, topic)| async move {
+                    broker.declare(&topic).await.is_ok()
+                }));
+        }
         Ok(carrier)
     }
 
@@ -122,12 +142,23 @@ impl Engines {
         match &self.store {
             StoreUrl::Sqlite => {
                 let files = sqlite::open(folder, services, clock, rng).await?;
-                let as_store = |file: &StoreFile| Arc::new(file.store.clone()) as Arc<dyn Store>;
-                Ok(Stores { all: files.iter().map(as_store).collect(), files: Ok(files) })
+                let all = files.iter().map(|file| Arc::new(file.store.clone()) as Arc<dyn Store>);
+                let writes = |file: &StoreFile| {
+                    probe(file.store.clone(), |store| async move { store.can_write().await })
+                };
+                let (all, probes) = (all.collect(), files.iter().map(writes).collect());
+                Ok(Stores { all, probes, files: Ok(files) })
             }
             StoreUrl::Postgres(url) => {
                 let all = postgres::open(self, url, services, clock, rng, None).await?;
-                Ok(Stores { all, files: Err(backup::POSTGRES.to_owned()) })
+                let answers = |store: &Arc<dyn Store>| {
+                    probe(
+                        store.clone(),
+                        |store| async move { store.reading("readyz").await.is_ok() },
+                    )
+                };
+                let probes = all.iter().map(answers).collect();
+                Ok(Stores { all, probes, files: Err(backup::POSTGRES.to_owned()) })
             }
         }
     }
@@ -148,50 +179,17 @@ impl Engines {
         }
     }
 
-    /// How this process stands, for the service with this number among the stores: whether what it
-    /// writes to takes anything.
-    pub(crate) fn process(
-        &self,
-        name: &str,
-        carrier: &Carrier,
-        stores: &Stores,
-        number: usize,
-    ) -> Process {
-        let mut process = Process::default();
-        match (&stores.files, stores.all.get(number)) {
-            (Ok(files), _) => {
-                if let Some(store) = files.get(number).map(|file| file.store.clone()) {
-                    process = process.with_probe("store", move || {
-                        let store = store.clone();
-                        async move { store.can_write().await }
-                    });
-                }
-            }
-            (Err(_), Some(store)) => {
-                let store = store.clone();
-                process = Process::one_of_many(name).with_probe("store", move || {
-                    let store = store.clone();
-                    async move { store.reading("readyz").await.is_ok() }
-                });
-            }
-            (Err(_), None) => {}
-        }
-        match (&carrier.embedded, &carrier.probe) {
-            (Some(broker), _) => {
-                let log = broker.log().clone();
-                process.with_probe("broker", move || {
-                    let log = log.clone();
-                    async move { log.can_write().await }
-                })
-            }
-            (None, Some(topic)) => {
-                let (broker, probe) = (carrier.broker.clone(), Topology::of([topic.clone()]));
-                process.with_probe("broker", move || {
-                    let (broker, probe) = (broker.clone(), probe.clone());
-                    async move { broker.declare(&probe).await.is_ok() }
-                })
-            }
-            (None, None) => process,
+    /// How this process stands, for a service whose store is asked by this probe.
+    pub(crate) fn process(&self, name: &str, carrier: &Carrier, store: &Probe) -> Process {
+        let process = match self.store {
+            StoreUrl::Sqlite => Process::default(),
+            StoreUrl::Postgres(_) => Process::one_of_many(name),
+        };
+        let store = store.clone();
+        let process = process.with_probe("store", move || store());
+        match carrier.probe.clone() {
+            Some(broker) => process.with_probe("broker", move || broker()),
+            None => process,
         }
     }
 
