@@ -110,6 +110,12 @@ pub enum StartError {
          a backup in its place with `switchboard restore`, and keep it for a repair"
     )]
     Broker(#[source] BoxError),
+    /// The broker's files are sound, as far as they could be looked at; the disk is not.
+    #[error(
+        "the embedded broker cannot write in {0}: check its rights and the free space, then start \
+         again; nothing is lost"
+    )]
+    Unwritable(PathBuf, #[source] BoxError),
     /// A file that this shop has written is not there any more.
     #[error(
         "{0} is gone, which this shop has written before: put it back, take a backup with \
