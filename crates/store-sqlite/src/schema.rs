@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use switchboard_core::Name;
 use switchboard_store::limits::{Declared, InvalidTable};
@@ -81,6 +82,9 @@ pub(crate) fn connect(options: &Options, role: Role) -> rusqlite::Result<Connect
         None => Connection::open_with_flags(&options.path, flags)?,
     };
     connection.set_prepared_statement_cache_capacity(128);
+    // Without it a statement with a bound `LIMIT` is planned anew each time it runs, which took
+    // longer than the read itself.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Nobody but a person's own tool can be in the way, and the checkpointer must give up soon:
     // the writer waits for it.
     let patience = if role == Role::Checkpointer { 100 } else { 5_000 };
