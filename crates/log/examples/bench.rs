@@ -7,7 +7,9 @@
 //! Appends: each producer appends one record and waits for its sync before the next. `floor` is a
 //! bare loop of `pwrite` and `fdatasync` over a preallocated file, writing the same bytes per sync
 //! as the log wrote on average in the round before it; `full` is the same with one record of every
-//! producer per sync, which no log can beat. Rounds of log and floors take turns; medians are shown.
+//! producer per sync, which no log can beat; `zeroing` has a second thread fill as much of another
+//! file with zeros meanwhile, as a log must that never uses a file twice. Rounds of log and floors
+//! take turns; medians are shown.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,10 +69,10 @@ fn append_case(
     let (log, _) = Log::open(Options::new(&folder))?;
     // The first segments are small; begin in one of full size, as a log that has run for a while.
     warm(&log)?;
-    let floor = Floor::create(&dir.join("floor"))?;
+    let (floor, spare) = (Floor::create(&dir.join("floor"))?, Floor::create(&dir.join("spare"))?);
     let (mut own, mut same, mut full) = (Vec::new(), Vec::new(), Vec::new());
     let (mut groups, mut p50, mut p99) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut ratios, mut full_ratios) = (Vec::new(), Vec::new());
+    let (mut ratios, mut full_ratios, mut zeroing) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let round = runtime.block_on(append_round(&log, case, time));
         let group = round.group.round().max(1.0) as usize;
@@ -80,8 +82,10 @@ fn append_case(
         p99.push(round.p99 as f64);
         let floor_rate = floor.run(case.bytes * group, time)? * group as f64;
         let full_rate = floor.run(case.bytes * case.producers, time)? * case.producers as f64;
+        let zeroing_rate = floor.run_beside(&spare, case.bytes * group, time)? * group as f64;
         ratios.push(round.rate / floor_rate);
         full_ratios.push(round.rate / full_rate);
+        zeroing.push(round.rate / zeroing_rate);
         same.push(floor_rate);
         full.push(full_rate);
     }
@@ -91,12 +95,14 @@ fn append_case(
     println!(
         "{{\"case\":\"append\",\"producers\":{},\"bytes\":{},\"appends_per_s\":{rate:.0},\
          \"records_per_sync\":{:.1},\"floor_per_s\":{same:.0},\"ratio\":{:.3},\
-         \"full_floor_per_s\":{full:.0},\"full_ratio\":{:.3},\"p50_us\":{},\"p99_us\":{}}}",
+         \"full_floor_per_s\":{full:.0},\"full_ratio\":{:.3},\"zeroing_ratio\":{:.3},\
+         \"p50_us\":{},\"p99_us\":{}}}",
         case.producers,
         case.bytes,
         median(&mut groups),
         median(&mut ratios),
         median(&mut full_ratios),
+        median(&mut zeroing),
         median(&mut p50),
         median(&mut p99),
     );
@@ -165,6 +171,43 @@ impl Floor {
     }
 
     fn run(&self, bytes: usize, time: Duration) -> std::io::Result<f64> {
+        self.run_telling(bytes, time, |_| {})
+    }
+
+    /// The same while another thread fills as many bytes of `spare` with zeros.
+    fn run_beside(&self, spare: &Self, bytes: usize, time: Duration) -> std::io::Result<f64> {
+        let (owed, owes) = std::sync::mpsc::channel::<usize>();
+        std::thread::scope(|scope| {
+            let filling = scope.spawn(move || spare.fill(&owes, (4 * bytes).clamp(MIB / 4, MIB)));
+            let rate = self.run_telling(bytes, time, |written| {
+                let _ = owed.send(written);
+            });
+            drop(owed);
+            filling.join().map_err(|_| std::io::Error::other("the filling thread panicked"))??;
+            rate
+        })
+    }
+
+    fn fill(&self, owes: &std::sync::mpsc::Receiver<usize>, chunk: usize) -> std::io::Result<()> {
+        let (zeros, mut owed, mut at) = (vec![0; chunk], 0, 0);
+        while let Ok(bytes) = owes.recv() {
+            owed += bytes;
+            while owed >= chunk {
+                self.file.write_at(&zeros, at)?;
+                self.file.sync_data()?;
+                at = if at + 2 * chunk as u64 > self.len { 0 } else { at + chunk as u64 };
+                owed -= chunk;
+            }
+        }
+        Ok(())
+    }
+
+    fn run_telling(
+        &self,
+        bytes: usize,
+        time: Duration,
+        tell: impl Fn(usize),
+    ) -> std::io::Result<f64> {
         let data = vec![7; bytes];
         let (mut syncs, mut at) = (0_u64, 0);
         let begun = Instant::now();
@@ -174,6 +217,7 @@ impl Floor {
             }
             self.file.write_at(&data, at)?;
             self.file.sync_data()?;
+            tell(bytes);
             at += bytes as u64;
             syncs += 1;
         }

@@ -137,12 +137,9 @@ impl Catalog {
                 continue;
             }
             told = entry.channel;
-            if let Some(channel) = self.channel(ChannelId(told)) {
-                channel.changed.send_if_modified(|last| {
-                    let newer = channel.last > *last;
-                    *last = channel.last;
-                    newer
-                });
+            match self.channel(ChannelId(told)) {
+                Some(channel) if channel.changed.receiver_count() > 0 => channel.announce(),
+                _ => {}
             }
         }
     }
@@ -182,7 +179,10 @@ impl Catalog {
     }
 
     pub(crate) fn watch(&self, id: ChannelId) -> Option<watch::Receiver<u64>> {
-        self.channel(id).map(|channel| channel.changed.subscribe())
+        let channel = self.channel(id)?;
+        // What was committed while nobody listened was not announced.
+        channel.announce();
+        Some(channel.changed.subscribe())
     }
 
     pub(crate) fn bounds(&self, id: ChannelId) -> Option<Bounds> {
@@ -243,6 +243,18 @@ impl Catalog {
         let runs: Vec<_> = active.index.runs().copied().collect();
         rows.push(info(active.id, &active.path, true, active.end, &runs));
         rows
+    }
+}
+
+// === impl Channel ===
+
+impl Channel {
+    fn announce(&self) {
+        self.changed.send_if_modified(|last| {
+            let newer = self.last > *last;
+            *last = self.last;
+            newer
+        });
     }
 }
 

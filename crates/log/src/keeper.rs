@@ -16,8 +16,11 @@ use crate::file::{Access, File, FileLayer, write_all_at};
 use crate::options::{Options, Planted};
 use crate::segment::{Loaded, Segment, segment_path, write_sidecar};
 
-/// Zeros per write and sync: small, so that the writer's own syncs never queue behind many.
-const CHUNK: usize = 256 << 10;
+/// Zeros per write and sync, at least: few, so that the writer's own syncs never queue behind many.
+pub(crate) const CHUNK: usize = 256 << 10;
+/// And at most. A writer of large groups waits long for its own syncs, and uses a segment up before
+/// the next one is ready; fewer syncs beside its own are what helps it most.
+const MOST: usize = 1 << 20;
 
 /// A segment of zeros, on disk under its name.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub(crate) struct Keeper {
 
 #[derive(Debug)]
 enum Job {
-    Prepare { id: u64, capacity: u64 },
+    Prepare { id: u64, capacity: u64, chunk: usize },
     Finish { segment: Arc<Segment>, loaded: Arc<Loaded> },
 }
 
@@ -72,16 +75,18 @@ impl Keeper {
         })
     }
 
-    /// Asks for the next segment, unless it was asked for already.
-    pub(crate) fn request(&mut self, id: u64, capacity: u64) {
+    /// Asks for the next segment, unless it was asked for already. `group` is how many bytes the
+    /// writer syncs at once.
+    pub(crate) fn request(&mut self, id: u64, capacity: u64, group: usize) {
         if !self.requested {
-            self.requested = self.send(Job::Prepare { id, capacity });
+            let chunk = group.saturating_mul(4).clamp(CHUNK, MOST);
+            self.requested = self.send(Job::Prepare { id, capacity, chunk });
         }
     }
 
     /// Waits for the next segment. One that cannot hold `needed` bytes is prepared again, larger.
     pub(crate) fn take(&mut self, id: u64, capacity: u64, needed: u64) -> io::Result<Prepared> {
-        self.request(id, capacity.max(needed));
+        self.request(id, capacity.max(needed), 0);
         if !self.requested {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -97,7 +102,7 @@ impl Keeper {
         self.requested = false;
         let prepared = prepared?;
         if prepared.capacity < needed {
-            return prepare(&self.options, id, needed.max(self.options.segment_bytes));
+            return prepare(&self.options, id, needed.max(self.options.segment_bytes), CHUNK);
         }
         Ok(prepared)
     }
@@ -126,8 +131,8 @@ impl Keeper {
 fn work(options: &Options, inbox: &mpsc::Receiver<Job>, shelf: &Shelf) {
     while let Ok(job) = inbox.recv() {
         match job {
-            Job::Prepare { id, capacity } => {
-                let prepared = prepare(options, id, capacity);
+            Job::Prepare { id, capacity, chunk } => {
+                let prepared = prepare(options, id, capacity, chunk);
                 *shelf.ready.lock() = Some(prepared);
                 shelf.put.notify_one();
             }
@@ -137,9 +142,14 @@ fn work(options: &Options, inbox: &mpsc::Receiver<Job>, shelf: &Shelf) {
 }
 
 /// Creates a segment of zeros and makes it durable, name and all (rule 5).
-pub(crate) fn prepare(options: &Options, id: u64, capacity: u64) -> io::Result<Prepared> {
+pub(crate) fn prepare(
+    options: &Options,
+    id: u64,
+    capacity: u64,
+    chunk: usize,
+) -> io::Result<Prepared> {
     let path = segment_path(&options.dir, id);
-    let filled = fill(options, &path, capacity);
+    let filled = fill(options, &path, capacity, chunk);
     match filled {
         Ok(file) => Ok(Prepared { id, path, file, capacity }),
         Err(error) => {
@@ -150,10 +160,15 @@ pub(crate) fn prepare(options: &Options, id: u64, capacity: u64) -> io::Result<P
     }
 }
 
-fn fill(options: &Options, path: &std::path::Path, capacity: u64) -> io::Result<Arc<dyn File>> {
+fn fill(
+    options: &Options,
+    path: &std::path::Path,
+    capacity: u64,
+    chunk: usize,
+) -> io::Result<Arc<dyn File>> {
     let file = options.files.open(path, Access::Create)?;
     file.allocate(capacity)?;
-    let zeros = vec![0; CHUNK.min(usize::try_from(capacity).unwrap_or(CHUNK))];
+    let zeros = vec![0; chunk.min(usize::try_from(capacity).unwrap_or(chunk))];
     let mut at = 0;
     while at < capacity {
         let count = (capacity - at).min(zeros.len() as u64);

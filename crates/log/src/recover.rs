@@ -32,7 +32,7 @@ use crate::error::{Damage, OpenError};
 use crate::file::{Access, File, LockGuard, read_full_at, write_all_at};
 use crate::frame;
 use crate::index::{Index, low};
-use crate::keeper::{Keeper, prepare};
+use crate::keeper::{CHUNK, Keeper, prepare};
 use crate::options::{FIRST_SEGMENT, Options, Planted};
 use crate::scan::{Scan, ScanError, Scanned, Tail};
 use crate::segment::{Cache, Segment, read_summary, segment_id, segment_path, write_sidecar};
@@ -246,7 +246,7 @@ impl Opening<'_> {
         let end = bytes.len() as u64;
         let path = segment_path(&self.options.dir, head.id);
         let io = || OpenError::io("create a segment", &path);
-        let made = prepare(self.options, head.id, capacity.max(end)).map_err(io())?;
+        let made = prepare(self.options, head.id, capacity.max(end), CHUNK).map_err(io())?;
         write_all_at(&*made.file, &bytes, 0).map_err(io())?;
         made.file.sync_data().map_err(io())?;
         Ok(Target {

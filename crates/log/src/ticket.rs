@@ -1,7 +1,7 @@
 //! How a producer hears that its batch is synced: one ticket per group, shared by all its batches.
 //!
 //! To wake a task from another thread takes a good part of a microsecond, and a group may have
-//! hundreds. The writer wakes a few, each of those wakes a few more, and the writer goes on with
+//! hundreds. The writer wakes one, each that was woken wakes a few more, and the writer goes on with
 //! the next sync meanwhile. Whoever was woken may be gone before it runs, so the chain may break:
 //! the writer wakes what is left after that sync, or before it goes to sleep.
 
@@ -51,7 +51,7 @@ type Room = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>;
 /// Wakes a thread that waits.
 struct Parked(Thread);
 
-/// So many are woken by the writer, and so many more by each of them.
+/// Each that was woken wakes so many more.
 const AT_ONCE: usize = 4;
 
 // === impl Ticket ===
@@ -62,7 +62,7 @@ impl Ticket {
     pub(crate) fn resolve(&self, outcome: Result<(), AppendError>) -> bool {
         let mut inner = self.0.lock();
         inner.outcome = Some(outcome);
-        Self::wake_some(inner)
+        Self::wake_some(inner, 1)
     }
 
     /// Wakes those whom the chain has not reached.
@@ -71,8 +71,8 @@ impl Ticket {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    fn wake_some(mut inner: MutexGuard<'_, Inner>) -> bool {
-        let left = inner.wakers.len().saturating_sub(AT_ONCE);
+    fn wake_some(mut inner: MutexGuard<'_, Inner>, count: usize) -> bool {
+        let left = inner.wakers.len().saturating_sub(count);
         let some: SmallVec<[Waker; AT_ONCE]> = inner.wakers.drain(left..).collect();
         drop(inner);
         some.into_iter().for_each(Waker::wake);
@@ -82,7 +82,7 @@ impl Ticket {
     fn poll(&self, seat: &mut Option<usize>, cx: &Context<'_>) -> Poll<Result<(), AppendError>> {
         let mut inner = self.0.lock();
         if let Some(outcome) = inner.outcome.clone() {
-            Self::wake_some(inner);
+            Self::wake_some(inner, AT_ONCE);
             return Poll::Ready(outcome);
         }
         match seat.and_then(|seat| inner.wakers.get_mut(seat)) {

@@ -9,7 +9,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -37,6 +37,8 @@ pub(crate) struct Writer {
     patience: Patience,
     /// The ticket of the last group, while some of its producers may not be awake.
     rest: Mutex<Option<Arc<Ticket>>>,
+    /// Batches that are staged once everybody who was answered has come back.
+    expected: AtomicUsize,
 }
 
 /// The segment that is written.
@@ -97,7 +99,14 @@ impl Writer {
     }
 
     pub(crate) fn new(core: Arc<Core>, keeper: Keeper, target: Target) -> Self {
-        Self { core, keeper, target, patience: Patience::default(), rest: Mutex::default() }
+        Self {
+            core,
+            keeper,
+            target,
+            patience: Patience::default(),
+            rest: Mutex::default(),
+            expected: AtomicUsize::new(0),
+        }
     }
 
     /// Waits for work, and gives the buffers of the last group back.
@@ -105,11 +114,11 @@ impl Writer {
         let core = &self.core;
         let mut stage = core.stage.lock();
         if let Some(done) = done {
-            let wanted = core.staged.load(Ordering::Relaxed) + done.batches;
+            let expected = self.expected.load(Ordering::Relaxed);
             stage.recycle(done, core.options.group_bytes);
             if stage.groups.len() < 2 && !stage.closing && self.patience.is_worth_it() {
                 drop(stage);
-                self.patience.look_out(&core.staged, wanted);
+                self.patience.look_out(&core.staged, expected);
                 stage = core.stage.lock();
             }
         }
@@ -147,7 +156,7 @@ impl Writer {
         }
         let target = &self.target;
         if target.end > target.capacity / 2 {
-            self.keeper.request(target.id + 1, self.next_capacity());
+            self.keeper.request(target.id + 1, self.next_capacity(), group.bytes.len());
         }
         Ok(())
     }
@@ -273,6 +282,9 @@ impl Writer {
 
     fn tell(&self, group: &Group) {
         self.wake_rest();
+        // Before anybody is answered: who comes back at once must not be expected a second time.
+        let staged = self.core.staged.load(Ordering::Relaxed);
+        self.expected.store(staged + group.batches, Ordering::Relaxed);
         if group.ticket.resolve(Ok(())) {
             *self.rest.lock() = Some(group.ticket.clone());
         }
