@@ -1,7 +1,8 @@
 //! Publishing and consuming beside a raw twin: the same client library and settings without us.
 //!
 //! Prints a line of JSON for each case: how many messages a second, ours and raw, and the median of
-//! the ratios of interleaved pairs. The server is the one in `SWITCHBOARD_TEST_RABBIT`.
+//! the ratios of interleaved pairs; `latency` sends one message and waits for its confirm before the
+//! next, and the spread is that of the twin's rounds. The server is the one in `SWITCHBOARD_TEST_RABBIT`.
 //!
 //! ```sh
 //! cargo run --release -p switchboard-message-rabbit --example rabbit-bench -- [PAIRS] [MESSAGES]
@@ -9,7 +10,7 @@
 
 use std::collections::VecDeque;
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{
@@ -29,6 +30,8 @@ const WINDOW: usize = 256;
 const PREFETCH: u16 = 200;
 /// What a relay hands over at once.
 const BATCH: usize = 128;
+/// Messages of a round that are sent one by one.
+const SINGLE: usize = 400;
 const TOPIC: &str = "bench";
 const GROUP: &str = "g";
 
@@ -64,6 +67,12 @@ async fn main() -> Result<()> {
             publish.push((ours.0, raw.0));
             consume.push((ours.1, raw.1));
         }
+        let (mut ours, mut raw) = (Vec::new(), Vec::new());
+        for _ in 0..pairs {
+            ours.push(bench.ours_one_by_one(bytes).await?);
+            raw.push(bench.raw_one_by_one(bytes).await?);
+        }
+        report_delays(bytes, &ours, &raw);
         report("publish", bytes, &publish);
         report("consume", bytes, &consume);
     }
@@ -86,6 +95,32 @@ fn report(case: &str, bytes: usize, pairs: &[(f64, f64)]) {
         "raw_per_s": raw.round(),
         "ratio": (ratio * 1000.0).round() / 1000.0,
         "pairs": pairs.len(),
+    });
+    println!("{line}");
+}
+
+fn report_delays(bytes: usize, ours: &[Vec<Duration>], raw: &[Vec<Duration>]) {
+    // By round, the smallest first.
+    let at = |rounds: &[Vec<Duration>], share: usize| {
+        let of_round = |round: &Vec<Duration>| {
+            let mut round = round.clone();
+            round.sort_unstable();
+            round[round.len() * share / 100].as_secs_f64() * 1e3
+        };
+        let mut all: Vec<f64> = rounds.iter().map(of_round).collect();
+        all.sort_by(f64::total_cmp);
+        all
+    };
+    let median = |all: &[f64]| all[all.len() / 2];
+    let raw_p99s = at(raw, 99);
+    let line = serde_json::json!({
+        "case": "latency",
+        "bytes": bytes,
+        "p50_ms": median(&at(ours, 50)),
+        "p99_ms": median(&at(ours, 99)),
+        "raw_p50_ms": median(&at(raw, 50)),
+        "raw_p99_ms": median(&raw_p99s),
+        "raw_spread": format!("{:.2} to {:.2}", raw_p99s[0], raw_p99s[raw_p99s.len() - 1]),
     });
     println!("{line}");
 }
@@ -167,7 +202,36 @@ impl Bench {
         Ok((published, total / begun.elapsed().as_secs_f64()))
     }
 
-    async fn raw(&self, bytes: usize) -> Result<(f64, f64)> {
+    /// Publishes one message at a time. The times to their confirms.
+    async fn ours_one_by_one(&self, bytes: usize) -> Result<Vec<Duration>> {
+        self.erase().await?;
+        let topology = Topology::of([Topic::new(TOPIC).with_partitions(1)]);
+        self.broker.declare(&topology.with_group(GROUP, [TOPIC.into()])).await?;
+        let mut rng = Rng::from_seed(1);
+        let mut delays = Vec::with_capacity(SINGLE);
+        for number in 1..=SINGLE as u64 {
+            let message = envelope(bytes, number, &mut rng);
+            let begun = Instant::now();
+            check(self.broker.publish(vec![message]).await)?;
+            delays.push(begun.elapsed());
+        }
+        Ok(delays)
+    }
+
+    async fn raw_one_by_one(&self, bytes: usize) -> Result<Vec<Duration>> {
+        let (channel, sample) = (self.raw_channel().await?, sample(bytes));
+        let mut delays = Vec::with_capacity(SINGLE);
+        for _ in 0..SINGLE {
+            let begun = Instant::now();
+            confirm(Some(publish(&channel, &sample).await))?;
+            delays.push(begun.elapsed());
+        }
+        channel.close(200, "done".into()).await?;
+        Ok(delays)
+    }
+
+    /// A channel with confirms, and a queue that is bound.
+    async fn raw_channel(&self) -> Result<Channel> {
         self.erase().await?;
         let channel = self.raw.create_channel().await?;
         let options = QueueDeclareOptions::durable();
@@ -186,6 +250,11 @@ impl Bench {
             .queue_bind("g:bench:0".into(), "bench-raw".into(), "0".into(), bind, none())
             .await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok(channel)
+    }
+
+    async fn raw(&self, bytes: usize) -> Result<(f64, f64)> {
+        let channel = self.raw_channel().await?;
         let total = (self.messages.div_ceil(BATCH) * BATCH) as f64;
         // The same headers and properties as ours: what a careful program would send.
         let sample = sample(bytes);
@@ -205,8 +274,9 @@ impl Bench {
         let channel = self.raw.create_channel().await?;
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         let options = BasicConsumeOptions::default();
+        let none = FieldTable::default();
         let mut consumer =
-            channel.basic_consume("g:bench:0".into(), "".into(), options, none()).await?;
+            channel.basic_consume("g:bench:0".into(), "".into(), options, none).await?;
         let mut left = total as usize;
         while left > 0 {
             let delivery = consumer.next().await.ok_or("cancelled")??;

@@ -78,8 +78,8 @@ pub const MAX_PREFETCH: usize = 65_535;
 /// 7. A message MUST be handed to at most one worker at a time, and MUST be handed out again until
 ///    it is settled, expires, or is used up as rules 8 to 10 say.
 /// 8. When a job comes back (its worker settled it with [`Outcome::Retry`], or was dropped), its
-///    count MUST rise by one and it MUST stand at the head of its queue again, before what was not
-///    handed out yet. Once the count is above the queue's delivery limit it is dead-lettered.
+///    count MUST rise by one and it MUST stand at the head of its queue again: behind what came back
+///    earlier and still waits, before what was not handed out yet. Once the count is above the queue's delivery limit it is dead-lettered.
 /// 9. A message older than the queue's time to live MUST NOT be handed out. It is dead-lettered
 ///    when it reaches the head, so a queue's expired messages leave in order. A job in a worker's
 ///    hands does not expire.

@@ -4,11 +4,13 @@
 //! The floor is one connection that has nothing else to do: it sends the same rows as arrays (an
 //! inbox row, a state row, two events for each unit), as many per transaction as there are writers,
 //! and takes an advisory lock before the events. The server floor is lower than any client can be:
-//! there the server makes the rows by itself. All run in turns, so that what else the machine does
-//! meets all; the figures are medians, ratios those of the rounds' own ratios.
+//! there the server makes the rows by itself. And what most programs do: one `INSERT` of one row per
+//! transaction, from as many connections as there are writers, but not more than eight. All run in
+//! turns, so that what else the machine does meets all; the figures are medians, ratios those of the
+//! rounds' own ratios.
 //!
 //! `SWITCHBOARD_TEST_POSTGRES` names the server. Numbers of writers may be given as arguments;
-//! `x2` among them lets two stores share the schema, as two processes would.
+//! `x2` before them lets two stores share the schema, as two processes would.
 #![allow(clippy::print_stdout, reason = "a program that prints its result")]
 
 use std::error::Error;
@@ -48,17 +50,17 @@ fn main() -> Result<()> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let url = std::env::var("SWITCHBOARD_TEST_POSTGRES")
         .map_err(|_| "SWITCHBOARD_TEST_POSTGRES names no server")?;
-    let (mut writers, mut stores) = (Vec::new(), 1);
+    let (mut cases, mut stores) = (Vec::new(), 1);
     for argument in std::env::args().skip(1) {
         match argument.strip_prefix('x') {
             Some(count) => stores = count.parse()?,
-            None => writers.push(argument.parse()?),
+            None => cases.push((argument.parse()?, stores)),
         }
     }
-    if writers.is_empty() {
-        writers = vec![1, 16, 256];
+    if cases.is_empty() {
+        cases = vec![(1, 1), (16, 1), (64, 1), (256, 1), (256, 2)];
     }
-    for writers in writers {
+    for (writers, stores) in cases {
         runtime.block_on(case(&url, writers, stores))?;
     }
     Ok(())
@@ -66,11 +68,12 @@ fn main() -> Result<()> {
 
 async fn case(url: &str, writers: u64, stores: usize) -> Result<()> {
     let (mut units, mut floors, mut runs) = (Vec::new(), Vec::new(), Vec::new());
-    let mut server_floors = Vec::new();
+    let (mut server_floors, mut inserts) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let schema = format!("bench_{}_{writers}_{round}", std::process::id());
         floors.push(bare(url, &schema, writers, true).await?);
         server_floors.push(bare(url, &schema, writers, false).await?);
+        inserts.push(single(url, &schema, writers.min(8)).await?);
         let run = ours(url, &schema, writers, stores).await?;
         units.push(run.per_second);
         runs.push(run);
@@ -84,11 +87,13 @@ async fn case(url: &str, writers: u64, stores: usize) -> Result<()> {
     let of = |pick: fn(&Run) -> f64| median(runs.iter().map(pick).collect());
     println!(
         "{{\"writers\":{writers},\"stores\":{stores},\"units_per_s\":{:.0},\"floor_per_s\":{:.0},\
-         \"ratio\":{ratio:.2},\"server_floor_per_s\":{:.0},\"server_ratio\":{server_ratio:.2},\"commits_per_unit\":{:.4},\"wal_bytes_per_unit\":{:.0},\
+         \"ratio\":{ratio:.2},\"server_floor_per_s\":{:.0},\"server_ratio\":{server_ratio:.2},\
+         \"inserts_per_s\":{:.0},\"commits_per_unit\":{:.4},\"wal_bytes_per_unit\":{:.0},\
          \"dead_tuples\":{:.0},\"load\":{}}}",
         median(units),
         median(floors),
         median(server_floors),
+        median(inserts),
         of(|run| run.commits),
         of(|run| run.wal),
         of(|run| run.dead as f64),
@@ -128,6 +133,36 @@ async fn bare(url: &str, schema: &str, batch: u64, sends: bool) -> Result<f64> {
     }
     let result = per_second(number.cast_unsigned(), begun);
     run_sql(&mut connection, format!("DROP SCHEMA {name} CASCADE")).await?;
+    Ok(result)
+}
+
+/// One row per transaction, from so many connections.
+async fn single(url: &str, schema: &str, connections: u64) -> Result<f64> {
+    let name = format!("{schema}_single");
+    let mut first = PgConnection::connect(url).await?;
+    let table = format!("CREATE SCHEMA {name}; CREATE TABLE {name}.ev (stream text, data bytea)");
+    run_sql(&mut first, table).await?;
+    let begun = Instant::now();
+    let tasks = (0..connections).map(|_| {
+        let (url, insert) = (url.to_owned(), format!("INSERT INTO {name}.ev VALUES ($1, $2)"));
+        tokio::spawn(async move {
+            let mut connection = PgConnection::connect(&url).await?;
+            let mut done = 0;
+            while begun.elapsed() < RUN {
+                let insert = sqlx::query(AssertSqlSafe(insert.as_str()));
+                let insert = insert.bind("a stream").bind(PAYLOAD.as_bytes());
+                insert.execute(&mut connection).await?;
+                done += 1;
+            }
+            Result::Ok(done)
+        })
+    });
+    let mut done = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        done += task.await??;
+    }
+    let result = per_second(done, begun);
+    run_sql(&mut first, format!("DROP SCHEMA {name} CASCADE")).await?;
     Ok(result)
 }
 

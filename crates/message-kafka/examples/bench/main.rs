@@ -9,7 +9,8 @@
 //! payload and the headers of CloudEvents. `raw` writes headers whose texts it was given, where ours
 //! makes them from envelopes; it reads what a program needs of a record: key, payload and headers,
 //! copied out of the library. `bare` is a loop that polls and looks at nothing. Rounds of all take
-//! turns; medians are shown, and medians of the ratios of neighbours.
+//! turns; medians are shown, and medians of the ratios of neighbours. `latency` sends one record and
+//! waits for its ack before the next; the spread is that of the twin's rounds.
 
 mod raw;
 
@@ -26,6 +27,8 @@ const PARTITIONS: u32 = 8;
 /// Records in a batch, and batches in flight.
 const BATCH: usize = 1_000;
 const WINDOW: usize = 8;
+/// Records of a round that are sent one by one.
+const SINGLE: usize = 400;
 
 type Outcomes<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -88,6 +91,16 @@ impl Bench {
             }
         }
         self.print("produce", &mut ours, &mut twin, &mut ratios, "");
+        let (mut own_delays, mut raw_delays) = (Vec::new(), Vec::new());
+        for round in 0..=rounds {
+            let own = self.one_by_one(batches.concat().into_iter().take(SINGLE)).await?;
+            let other = raw.one_by_one(&format!("{}raw", self.prefix), &texts[..SINGLE])?;
+            if round > 0 {
+                own_delays.push(own);
+                raw_delays.push(other);
+            }
+        }
+        self.print_delays(own_delays, raw_delays);
         let (mut ours, mut twin, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let (mut bare, mut bare_ratios) = (Vec::new(), Vec::new());
         for round in 0..=rounds {
@@ -155,6 +168,41 @@ impl Bench {
         };
         try_join_all(lanes.into_iter().map(lane)).await?;
         Ok(self.records as f64 / begun.elapsed().as_secs_f64())
+    }
+
+    /// Publishes one record at a time. The times to their acks.
+    async fn one_by_one(&self, records: impl Iterator<Item = Envelope>) -> Outcomes<Vec<Duration>> {
+        let mut delays = Vec::with_capacity(SINGLE);
+        for record in records {
+            let begun = Instant::now();
+            for answer in self.broker.publish(vec![record]).await {
+                answer?;
+            }
+            delays.push(begun.elapsed());
+        }
+        Ok(delays)
+    }
+
+    fn print_delays(&self, ours: Vec<Vec<Duration>>, raw: Vec<Vec<Duration>>) {
+        let at = |rounds: &[Vec<Duration>], share: usize| -> Vec<f64> {
+            let of_round = |round: &Vec<Duration>| {
+                let mut round = round.clone();
+                round.sort_unstable();
+                round[round.len() * share / 100].as_secs_f64() * 1e3
+            };
+            rounds.iter().map(of_round).collect()
+        };
+        let (mut own_p99s, mut raw_p99s) = (at(&ours, 99), at(&raw, 99));
+        let (own_p99, raw_p99) = (median(&mut own_p99s), median(&mut raw_p99s));
+        println!(
+            "{{\"case\":\"latency\",\"bytes\":{},\"p50_ms\":{:.3},\"p99_ms\":{own_p99:.3},\
+             \"raw_p50_ms\":{:.3},\"raw_p99_ms\":{raw_p99:.3},\"raw_spread\":\"{:.2} to {:.2}\"}}",
+            self.bytes,
+            median(&mut at(&ours, 50)),
+            median(&mut at(&raw, 50)),
+            raw_p99s[0],
+            raw_p99s[raw_p99s.len() - 1],
+        );
     }
 
     /// Reads everything as a new group. Records per second, from the first one on.

@@ -90,25 +90,45 @@ impl Writer {
             while self.acks.in_flight.load(Ordering::Acquire) >= BATCH * WINDOW {
                 std::thread::yield_now();
             }
-            let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-            for (name, text) in &record.headers {
-                headers = headers.insert(Header { key: name, value: Some(text) });
-            }
-            let record = BaseRecord::to(topic)
-                .partition(record.partition)
-                .key(&record.key)
-                .payload(&record.payload)
-                .headers(headers);
-            self.acks.in_flight.fetch_add(1, Ordering::AcqRel);
-            self.producer.send(record).map_err(|(error, _)| error)?;
+            self.send(topic, record)?;
         }
+        self.drain()?;
+        Ok(records.len() as f64 / begun.elapsed().as_secs_f64())
+    }
+
+    /// Writes one record at a time. The times to their acks.
+    pub(crate) fn one_by_one(&self, topic: &str, records: &[Record]) -> Outcomes<Vec<Duration>> {
+        let one = |record: &Record| {
+            let begun = Instant::now();
+            self.send(topic, record)?;
+            self.drain()?;
+            Ok(begun.elapsed())
+        };
+        records.iter().map(one).collect()
+    }
+
+    fn send(&self, topic: &str, record: &Record) -> Outcomes<()> {
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (name, text) in &record.headers {
+            headers = headers.insert(Header { key: name, value: Some(text) });
+        }
+        let record = BaseRecord::to(topic)
+            .partition(record.partition)
+            .key(&record.key)
+            .payload(&record.payload)
+            .headers(headers);
+        self.acks.in_flight.fetch_add(1, Ordering::AcqRel);
+        Ok(self.producer.send(record).map_err(|(error, _)| error)?)
+    }
+
+    fn drain(&self) -> Outcomes<()> {
         while self.acks.in_flight.load(Ordering::Acquire) > 0 {
             std::thread::yield_now();
         }
-        if self.acks.failed.load(Ordering::Acquire) > 0 {
-            return Err("a record was not written".into());
+        match self.acks.failed.load(Ordering::Acquire) {
+            0 => Ok(()),
+            _ => Err("a record was not written".into()),
         }
-        Ok(records.len() as f64 / begun.elapsed().as_secs_f64())
     }
 }
 

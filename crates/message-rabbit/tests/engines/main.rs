@@ -8,6 +8,7 @@ mod proxy;
 mod python;
 mod restarts;
 mod server;
+mod twins;
 
 mod suite {
     use switchboard_testkit::message::Subject;

@@ -11,6 +11,7 @@
 //! - [`routing`] exchanges, bindings, alternates, declarations
 //! - [`working`] order, prefetch, settling, workers that come and go
 //! - [`dying`] dead letters, limits, time to live
+//! - [`twins`] random work, done by two brokers and compared
 //!
 //! [`Queues`]: switchboard_message::exchange::Queues
 //! [`Worker`]: switchboard_message::exchange::Worker
@@ -18,6 +19,7 @@
 pub mod dying;
 mod hand;
 pub mod routing;
+pub mod twins;
 pub mod working;
 
 pub use hand::{Hand, body_of, numbered};

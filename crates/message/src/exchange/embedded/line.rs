@@ -7,8 +7,8 @@
 //!                 a hole is in a worker's hands, or came back and waits, or is doomed
 //! ```
 //!
-//! What waits is what came back (`back`, and `later` until its moment comes), lowest position
-//! first, and then what lies behind the cursor. Only the holes take memory.
+//! What waits is what came back (`back`, and `later` until its moment comes), in the order of coming
+//! back, and then what lies behind the cursor. Only the holes take memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use switchboard_core::Timestamp;
 use tokio::sync::Notify;
 
 use super::ranges::Ranges;
+use super::returned::Returned;
 use super::store::{Back, Note, State};
 use crate::Outcome;
 use crate::exchange::{Queue, Reason};
@@ -41,7 +42,7 @@ pub(super) struct Line {
     careful_to: u64,
     settled: Ranges,
     /// Came back and wait, with their counts.
-    back: BTreeMap<u64, u32>,
+    back: Returned,
     /// Came back and wait for a moment.
     later: BTreeMap<(Timestamp, u64), u32>,
     /// The same by position.
@@ -132,7 +133,7 @@ impl Line {
             cursor: handed,
             careful_to: if clean { 0 } else { end },
             settled,
-            back: BTreeMap::new(),
+            back: Returned::default(),
             later: BTreeMap::new(),
             later_at: BTreeMap::new(),
             doomed: BTreeMap::new(),
@@ -153,7 +154,7 @@ impl Line {
 
     /// Everything about the queue that outlives a crash.
     pub(super) fn note(&self, queue: usize) -> Note {
-        let came_back = self.back.iter().map(|(p, count)| (*p, Back { count: *count, due: None }));
+        let came_back = self.back.iter().map(|(p, count)| (p, Back { count, due: None }));
         let later = self
             .later
             .iter()
@@ -261,9 +262,10 @@ impl Line {
 
     /// Gives back what was taken and not handed out.
     pub(super) fn unclaim(&mut self, worker: u64, numbers: impl IntoIterator<Item = u64>) {
-        for number in numbers {
+        let numbers: Vec<u64> = numbers.into_iter().collect();
+        for number in numbers.into_iter().rev() {
             if let Some(held) = self.remove_held(worker, number) {
-                self.put_back(held.position, Back { count: held.count, due: None });
+                self.back.push_front(held.position, held.count);
             }
         }
         self.limit_length();
@@ -312,7 +314,7 @@ impl Line {
     }
 
     fn claim(&mut self) -> Option<Claim> {
-        let (position, count) = match self.back.pop_first() {
+        let (position, count) = match self.back.pop() {
             Some(first) => first,
             None => (self.next_fresh()?, 0),
         };
@@ -343,7 +345,7 @@ impl Line {
             return;
         }
         match due {
-            None => drop(self.back.insert(position, count)),
+            None => self.back.push(position, count),
             Some(due) => {
                 self.later.insert((due, position), count);
                 self.later_at.insert(position, due);
@@ -360,7 +362,7 @@ impl Line {
             }
             let count = entry.remove();
             self.later_at.remove(&position);
-            self.back.insert(position, count);
+            self.back.push(position, count);
         }
     }
 }
@@ -368,17 +370,15 @@ impl Line {
 // === impl Line: the way out ===
 
 impl Line {
-    /// The oldest message that waits.
+    /// The message that goes first when the queue is too long or its messages too old.
     pub(super) fn head(&self) -> Option<u64> {
-        let came_back = self.back.keys().next().copied();
-        let later = self.later_at.keys().next().copied();
-        let returned = came_back.into_iter().chain(later).min();
-        returned.or_else(|| self.next_fresh())
+        let later = || self.later_at.keys().next().copied();
+        self.back.first().or_else(later).or_else(|| self.next_fresh())
     }
 
     /// Gives up a message that waits, if it still does.
     pub(super) fn doom(&mut self, position: u64, reason: Reason) {
-        let waits = self.back.remove(&position).is_some()
+        let waits = self.back.remove(position)
             || self.later_at.remove(&position).is_some_and(|due| {
                 self.later.remove(&(due, position));
                 true

@@ -22,6 +22,7 @@ mod hub;
 mod item;
 mod line;
 mod ranges;
+mod returned;
 mod route;
 mod store;
 mod worker;
