@@ -2,7 +2,8 @@
 //!
 //! Prints a line of JSON for each case: how many messages a second, ours and raw, and the median of
 //! the ratios of interleaved pairs; `latency` sends one message and waits for its confirm before the
-//! next, and the spread is that of the twin's rounds. The server is the one in `SWITCHBOARD_TEST_RABBIT`.
+//! next, and the spread is that of the twin's rounds. If `SWITCHBOARD_BENCH_PERFTEST` is the class path
+//! of RabbitMQ's PerfTest, its best second is shown too. The server is the one in `SWITCHBOARD_TEST_RABBIT`.
 //!
 //! ```sh
 //! cargo run --release -p switchboard-message-rabbit --example rabbit-bench -- [PAIRS] [MESSAGES]
@@ -10,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
@@ -73,14 +75,18 @@ async fn main() -> Result<()> {
             raw.push(bench.raw_one_by_one(bytes).await?);
         }
         report_delays(bytes, &ours, &raw);
-        report("publish", bytes, &publish);
-        report("consume", bytes, &consume);
+        let (sent, received) = match std::env::var("SWITCHBOARD_BENCH_PERFTEST") {
+            Ok(class_path) => bench.perf_test(&url, &class_path, bytes).await?,
+            Err(_) => (None, None),
+        };
+        report("publish", bytes, &publish, sent);
+        report("consume", bytes, &consume, received);
     }
     bench.broker.close().await;
     Ok(())
 }
 
-fn report(case: &str, bytes: usize, pairs: &[(f64, f64)]) {
+fn report(case: &str, bytes: usize, pairs: &[(f64, f64)], perf_test: Option<f64>) {
     let median = |mut list: Vec<f64>| {
         list.sort_by(f64::total_cmp);
         list[list.len() / 2]
@@ -94,6 +100,7 @@ fn report(case: &str, bytes: usize, pairs: &[(f64, f64)]) {
         "ours_per_s": ours.round(),
         "raw_per_s": raw.round(),
         "ratio": (ratio * 1000.0).round() / 1000.0,
+        "perf_test_per_s": perf_test,
         "pairs": pairs.len(),
     });
     println!("{line}");
@@ -290,6 +297,44 @@ impl Bench {
         Ok((published, total / begun.elapsed().as_secs_f64()))
     }
 
+    /// The best seconds of RabbitMQ's own bench, publishing and consuming; medians of three runs.
+    async fn perf_test(
+        &self,
+        url: &str,
+        class_path: &str,
+        bytes: usize,
+    ) -> Result<(Option<f64>, Option<f64>)> {
+        let (size, window) = (bytes.to_string(), WINDOW.to_string());
+        let (prefetch, properties) = (PREFETCH.to_string(), perf_test_properties(bytes));
+        let common = ["-cp", class_path, "com.rabbitmq.perf.PerfTest", "-h", url];
+        let place = ["-z", "5", "-p", "-e", "bench-raw", "-k", "0", "-u", "g:bench:0"];
+        let publish = ["-x", "1", "-y", "0", "-s", &size, "-c", &window, "-mp", &properties];
+        let flags = ["-f", "persistent", "-f", "mandatory"];
+        let consume = ["-x", "0", "-y", "1", "-q", &prefetch];
+        let (mut sent, mut received) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let channel = self.raw_channel().await?;
+            channel.close(200, "declared".into()).await?;
+            let run = |arguments: &[&[&str]]| {
+                let mut java = std::process::Command::new("java");
+                java.arg("-Xmx512m").args(common).args(place).args(arguments.concat());
+                java.output()
+            };
+            let output = run(&[&publish, &flags])?;
+            sent.extend(best_second(&output, "sent"));
+            if self.ready().await? == 0 {
+                return Err("PerfTest has published nothing".into());
+            }
+            received.extend(best_second(&run(&[&consume])?, "received"));
+        }
+        self.erase().await?;
+        let median = |mut list: Vec<f64>| {
+            list.sort_by(f64::total_cmp);
+            list.get(list.len() / 2).copied()
+        };
+        Ok((median(sent), median(received)))
+    }
+
     async fn ready(&self) -> Result<u32> {
         let channel = self.raw.create_channel().await?;
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
@@ -318,6 +363,33 @@ fn confirm(confirmed: Option<lapin::Result<lapin::Confirmation>>) -> Result<()> 
         Some(Ok(confirmation)) if confirmation.is_ack() => Ok(()),
         other => Err(format!("not confirmed: {other:?}").into()),
     }
+}
+
+/// The largest rate that PerfTest has printed for a second.
+fn best_second(output: &std::process::Output, what: &str) -> Option<f64> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let rate = |line: &str| -> Option<f64> {
+        let (_, rest) = line.split_once(&format!("{what}: "))?;
+        rest.split_once(" msg/s")?.0.parse().ok()
+    };
+    let rates = text.lines().filter(|line| line.contains(" s, ")).filter_map(rate);
+    rates.max_by(f64::total_cmp)
+}
+
+/// The properties and headers of our messages, as PerfTest takes them.
+fn perf_test_properties(bytes: usize) -> String {
+    let (properties, _) = sample(bytes);
+    let id = properties.message_id().clone().unwrap_or_default();
+    let mut text = format!(
+        "contentType=application/json,messageId={id},correlationId={id},\
+         timestamp=1970-01-01T00:00:01Z"
+    );
+    for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
+        if let AMQPValue::LongString(value) = value {
+            let _ = write!(text, ",{name}={value}");
+        }
+    }
+    text
 }
 
 /// A message with the attributes that ours have.

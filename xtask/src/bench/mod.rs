@@ -2,6 +2,7 @@
 
 mod cases;
 mod peers;
+mod perftest;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -53,7 +54,9 @@ pub(crate) fn run(only: &[String], dry: bool) -> anyhow::Result<()> {
         engines::ready_to_start(&engines::session::ours()?)?;
         let session = Session::start()?;
         let peers = peers::Peers::start()?;
-        let environment: Vec<_> = session.environment().chain(peers.environment()).collect();
+        let perf_test = perftest::class_path()?;
+        let mut environment: Vec<_> = session.environment().chain(peers.environment()).collect();
+        environment.push(("SWITCHBOARD_BENCH_PERFTEST", &perf_test));
         for bench in &engines {
             with_engines.push_str(&measure(bench, &environment)?);
         }

@@ -22,7 +22,7 @@ static MAVEN: Mutex<()> = Mutex::new(());
 
 const JAVA: Need =
     Need { present: Present::Program("java"), packages: &["openjdk-17-jre-headless"] };
-const MVN: Need = Need { present: Present::Program("mvn"), packages: &["maven"] };
+pub(crate) const MVN: Need = Need { present: Present::Program("mvn"), packages: &["maven"] };
 const XZ: Need = Need { present: Present::Program("xz"), packages: &["xz-utils"] };
 const SETPRIV: Need = Need { present: Present::Program("setpriv"), packages: &["util-linux"] };
 const VENV: Need = Need {
@@ -79,6 +79,16 @@ pub(crate) fn maven(folder: &Path, goal: &[&str]) -> anyhow::Result<()> {
     let mut command = Command::new("mvn");
     command.args(["--batch-mode", "--quiet", &format!("{MAVEN_PLUGIN}:{goal}")]).args(arguments);
     process::logged(command.current_dir(folder), &folder.join("maven.log"))
+}
+
+/// The jars that [`maven`] has copied into a folder as a class path, always in the same order.
+pub(crate) fn class_path(folder: &Path) -> anyhow::Result<String> {
+    let mut jars = Vec::new();
+    for entry in fs::read_dir(folder.join("libs"))? {
+        jars.push(entry?.path().to_string_lossy().into_owned());
+    }
+    jars.sort();
+    Ok(jars.join(":"))
 }
 
 /// The Python whose packages the tests use.

@@ -108,16 +108,11 @@ fn java(folder: &Path) -> anyhow::Result<Command> {
         Some(home) => PathBuf::from(home).join("bin/java"),
         None => PathBuf::from("java"),
     };
-    let mut jars = Vec::new();
-    for entry in fs::read_dir(folder.join("libs"))? {
-        jars.push(entry?.path().to_string_lossy().into_owned());
-    }
-    jars.sort();
     let logging = folder.join("log4j2.properties");
     let mut command = Command::new(program);
     command.args(JVM);
     command.arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
-    command.arg("-cp").arg(jars.join(":"));
+    command.arg("-cp").arg(install::class_path(folder)?);
     command.current_dir(folder);
     Ok(command)
 }

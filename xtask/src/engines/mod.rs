@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use control::quoted;
 use state::Instance;
 
-pub(crate) use install::{from_debian, from_registries, python};
+pub(crate) use install::{MVN, Package, class_path, from_debian, from_registries, maven, python};
 
 /// The engines that the toolkit works with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
