@@ -14,13 +14,16 @@ pub enum Format {
     Json,
 }
 
+const DEFAULT: &str = "warn,lapin::channel=off";
+
 /// Sends traces to stderr. The filter comes from `SWITCHBOARD_TRACE`, in the syntax of
-/// `tracing-subscriber` (`info,switchboard_relay=debug`); default `warn`.
+/// `tracing-subscriber` (`info,switchboard_relay=debug`); default `warn`, without the refusals that
+/// RabbitMQ's client library traces before whoever asked can judge them.
 ///
 /// The first call in a process wins; later ones change nothing, so that tests may call it freely.
 pub fn traces(format: Format) {
     let filter =
-        EnvFilter::try_from_env("SWITCHBOARD_TRACE").unwrap_or_else(|_| EnvFilter::new("warn"));
+        EnvFilter::try_from_env("SWITCHBOARD_TRACE").unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

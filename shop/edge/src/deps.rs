@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use axum::Router;
 use switchboard_core::{Clock, Name, Rng};
 use switchboard_handler::Group;
 use switchboard_message::Broker;
@@ -38,6 +39,7 @@ pub struct Process {
     holder: Option<Name>,
     probes: Vec<(&'static str, Probe)>,
     extras: http::Extensions,
+    beside: Router,
 }
 
 /// Asks whether something answers now.
@@ -116,6 +118,18 @@ impl Process {
     /// What this process has of this type.
     pub fn extra<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.extras.get().cloned()
+    }
+
+    /// The same, with routes that its port answers beside those of the service: what is the same for
+    /// whatever runs in it.
+    #[must_use]
+    pub fn with_routes(mut self, beside: Router) -> Self {
+        self.beside = self.beside.merge(beside);
+        self
+    }
+
+    pub(crate) fn beside(&self) -> Router {
+        self.beside.clone()
     }
 
     pub(crate) fn probes(&self) -> impl Iterator<Item = (&'static str, Probe)> {

@@ -1,13 +1,26 @@
-//! What `/metrics` asks for: nothing on this machine, the operator's token beyond it.
+//! What `/metrics` says, and what it asks for: nothing on this machine, the operator's token beyond it.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use shop_edge::{Auth, Problem};
+
+use crate::platform;
+
+/// `/metrics` of a process that has no gateway, guarded.
+pub(crate) fn own_metrics(auth: Arc<Auth>, is_loopback: bool) -> Router {
+    let Some(numbers) = platform::metrics() else { return Router::new() };
+    let render = move || {
+        let text = numbers.render();
+        async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text) }
+    };
+    metrics(Router::new().route("/metrics", get(render)), auth, is_loopback)
+}
 
 /// Guards `/metrics` unless only this machine can call.
 pub(crate) fn metrics(router: Router, auth: Arc<Auth>, is_loopback: bool) -> Router {
@@ -34,7 +47,6 @@ fn is_operator(auth: &Auth, request: &Request) -> bool {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
-    use axum::routing::get;
     use http::StatusCode;
     use switchboard_core::SystemClock;
     use tower::ServiceExt;

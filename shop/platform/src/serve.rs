@@ -82,7 +82,8 @@ impl Serving {
             return Err(StartError::Cut);
         };
         let process = engines.process(&name, &carrier, probe);
-        let process = mail::with_courier(process, courier.as_ref());
+        let process = mail::with_courier(process, courier.as_ref())
+            .with_routes(guard::own_metrics(auth.clone(), address.ip().is_loopback()));
         let (store, broker) = (store.clone(), carrier.broker.clone());
         let deps = Deps { store, broker, clock, rng, auth, process };
         let end = CancellationToken::new();

@@ -143,6 +143,10 @@ fn trace(level: RDKafkaLogLevel, facility: &str, text: &str) {
         Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
             tracing::error!(facility, text, "librdkafka");
         }
+        // What the library tries again by itself is no news.
+        Level::Warning if text.ends_with("retrying") => {
+            tracing::debug!(facility, text, "librdkafka");
+        }
         Level::Warning => tracing::warn!(facility, text, "librdkafka"),
         Level::Notice | Level::Info | Level::Debug => {
             tracing::debug!(facility, text, "librdkafka");

@@ -19,9 +19,13 @@ use crate::deps::Probe;
 /// What has not answered by then does not hold. Whoever asks for `/readyz` waits a little longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What must hold before a service takes calls; asked at every `/readyz`.
+/// What must hold before a service takes calls, asked at every `/readyz`; and the routes that its
+/// process has beside its own.
 #[derive(Clone, Default)]
-pub struct Health(Vec<(&'static str, Probe)>);
+pub struct Health {
+    checks: Vec<(&'static str, Probe)>,
+    beside: Router,
+}
 
 // === impl Health ===
 
@@ -33,7 +37,7 @@ impl Health {
 
     /// Ready when everything answers that the process stands on.
     pub fn of(deps: &Deps) -> Self {
-        Self(deps.process.probes().collect())
+        Self { checks: deps.process.probes().collect(), beside: deps.process.beside() }
     }
 
     /// One more condition of being ready. It must be quick.
@@ -43,12 +47,13 @@ impl Health {
         name: &'static str,
         holds: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.0.push((name, Arc::new(move || Box::pin(ready(holds())))));
+        self.checks.push((name, Arc::new(move || Box::pin(ready(holds())))));
         self
     }
 
-    /// `/livez` and `/readyz`; nobody is ready once `shutdown` has begun.
+    /// `/livez`, `/readyz` and what the process has; nobody is ready once `shutdown` has begun.
     pub(super) fn routes(self, shutdown: CancellationToken) -> Router {
+        let beside = self.beside.clone();
         let ready = move || {
             let (health, draining) = (self.clone(), shutdown.is_cancelled());
             async move { health.answer(draining).await }
@@ -56,10 +61,11 @@ impl Health {
         Router::new()
             .route("/livez", get(|| async { Json(json!({ "status": "alive" })) }))
             .route("/readyz", get(ready))
+            .merge(beside)
     }
 
     async fn answer(&self, draining: bool) -> Response {
-        let asked = self.0.iter().map(|(name, holds)| async {
+        let asked = self.checks.iter().map(|(name, holds)| async {
             let holds = tokio::time::timeout(PATIENCE, holds()).await.unwrap_or(false);
             ((*name).to_owned(), Value::from(holds))
         });
@@ -76,6 +82,6 @@ impl Health {
 
 impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.checks.iter().map(|(name, _)| name)).finish()
     }
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use http::{Method, StatusCode};
 use serde_json::Value;
-use shop_platform::load::client::Call;
+use shop_platform::load::client::{Call, Client};
 
 use crate::engine::{ENGINES, Engine};
 use crate::programs::{PROGRAM, Shop};
@@ -87,5 +87,11 @@ async fn a_gateway_that_knows_the_engines_brings_the_console() {
     assert!(is_well, "{text}");
     let (status, all, detail) = records(&shop).await;
     assert!(status == StatusCode::OK && !all.is_empty(), "{detail}");
+    for service in &shop.services {
+        let client = Client::new(&service.url);
+        let answer = client.call(Method::GET, "/metrics", &Call::default()).await.unwrap();
+        let text = answer.body.as_str().unwrap_or_default();
+        assert!(text.contains("switchboard_store_units"), "{}: {text}", service.url);
+    }
     shop.end();
 }
