@@ -3,12 +3,17 @@
 //! Producers that wait for their records usually come back right after the answer. A writer that
 //! does not give them that moment syncs half of them at a time, so that everybody waits for two
 //! syncs; one that has fallen asleep costs the first of them tens of microseconds to wake. So it
-//! looks out until as many batches are staged as were answered, at most [`LOOKOUT`] long. When that
-//! did not come true lately it does not look out at all, but for a try now and then: producers that
-//! do not wait for one another lose nothing, and an idle log costs nothing.
+//! looks out until as many batches are staged as were answered, at most [`LOOKOUT`] long; after a
+//! look-out in vain it waits asleep. When that did not come true lately it does not look out at all,
+//! but for a try now and then: producers that do not wait for one another lose nothing, and an idle
+//! log costs nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use parking_lot::MutexGuard;
+
+use crate::stage::{Core, Stage};
 
 /// What the writer learned about its producers.
 #[derive(Debug, Default)]
@@ -50,6 +55,27 @@ impl Patience {
             std::thread::yield_now();
         }
         self.vain = 0;
+    }
+
+    /// Whether the last look-out was in vain.
+    pub(crate) const fn was_in_vain(&self) -> bool {
+        self.vain > 0
+    }
+
+    /// The same asleep. A writer that looks out keeps its core busy, so that the scheduler may have
+    /// put all threads of the producers on another one, and leaves them there. Once its own is
+    /// idle they spread again.
+    pub(crate) fn sleep(&mut self, core: &Core, stage: &mut MutexGuard<'_, Stage>, wanted: usize) {
+        let until = Instant::now() + LOOKOUT;
+        let has_come = || core.staged.load(Ordering::Acquire) >= wanted;
+        stage.writer_wants = wanted;
+        while !has_come() && !stage.closing {
+            if core.work.wait_until(stage, until).timed_out() {
+                break;
+            }
+        }
+        stage.writer_wants = 0;
+        self.vain = if has_come() { 0 } else { self.vain + 1 };
     }
 }
 

@@ -62,7 +62,8 @@ pub(crate) struct Stage {
     pub(crate) stopped: Option<AppendError>,
     /// Set by `close`: the writer finishes what is staged and ends.
     pub(crate) closing: bool,
-    pub(crate) writer_waits: bool,
+    /// The writer sleeps until so many batches are staged; 0 while it is awake.
+    pub(crate) writer_wants: usize,
     /// A group's buffers, to be used again.
     pub(crate) spare: Vec<Group>,
 }
@@ -142,12 +143,13 @@ impl Core {
     pub(crate) fn stage_batch(self: &Arc<Self>, batch: &Batch) -> Append {
         let mut stage = self.stage.lock();
         let outcome = stage.add(batch, self.options.group_bytes);
-        let wake = outcome.is_ok() && stage.writer_waits;
-        if wake {
-            stage.writer_waits = false;
-        }
+        let mut wake = false;
         if outcome.is_ok() {
-            self.staged.fetch_add(1, Ordering::Release);
+            let staged = self.staged.fetch_add(1, Ordering::Release) + 1;
+            wake = (1..=staged).contains(&stage.writer_wants);
+            if wake {
+                stage.writer_wants = 0;
+            }
         }
         drop(stage);
         match outcome {

@@ -117,9 +117,13 @@ impl Writer {
             let expected = self.expected.load(Ordering::Relaxed);
             stage.recycle(done, core.options.group_bytes);
             if stage.groups.len() < 2 && !stage.closing && self.patience.is_worth_it() {
-                drop(stage);
-                self.patience.look_out(&core.staged, expected);
-                stage = core.stage.lock();
+                if self.patience.was_in_vain() {
+                    self.patience.sleep(core, &mut stage, expected);
+                } else {
+                    MutexGuard::unlocked(&mut stage, || {
+                        self.patience.look_out(&core.staged, expected);
+                    });
+                }
             }
         }
         loop {
@@ -136,7 +140,7 @@ impl Writer {
                 MutexGuard::unlocked(&mut stage, || rest.wake_rest());
                 continue;
             }
-            stage.writer_waits = true;
+            stage.writer_wants = 1;
             core.work.wait(&mut stage);
         }
     }
