@@ -86,7 +86,8 @@ impl Keeper {
 
     /// Waits for the next segment. One that cannot hold `needed` bytes is prepared again, larger.
     pub(crate) fn take(&mut self, id: u64, capacity: u64, needed: u64) -> io::Result<Prepared> {
-        self.request(id, capacity.max(needed), 0);
+        // Whoever waits here syncs nothing meanwhile.
+        self.request(id, capacity.max(needed), MOST);
         if !self.requested {
             return Err(io::ErrorKind::BrokenPipe.into());
         }

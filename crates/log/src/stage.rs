@@ -32,7 +32,8 @@ pub(crate) struct Core {
     pub(crate) stage: Mutex<Stage>,
     /// Tells the writer that there is something to do.
     pub(crate) work: Condvar,
-    /// Batches that are staged, for a writer that has not gone to sleep yet.
+    /// Batches that are staged: for a writer that looks out, and to know when one that sleeps is
+    /// woken.
     pub(crate) staged: AtomicUsize,
     pub(crate) catalog: RwLock<Catalog>,
     /// Places in the queue.

@@ -3,7 +3,7 @@
 //! To wake a task from another thread takes a good part of a microsecond, and a group may have
 //! hundreds. The writer wakes one, each that was woken wakes a few more, and the writer goes on with
 //! the next sync meanwhile. Whoever was woken may be gone before it runs, so the chain may break:
-//! the writer wakes what is left after that sync, or before it goes to sleep.
+//! the writer wakes what is left after that sync, or before it goes to sleep for long.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! The one thread that writes: it takes what producers have staged, writes it, syncs, and tells.
 //!
-//! Group commit is by draining, without a timer: the first request pays for a sync, and whatever is
-//! staged meanwhile rides on the next one. When a write fails, the bytes are overwritten with zeros
+//! Group commit is by draining: the first request pays for a sync, and whatever is staged meanwhile
+//! rides on the next one. Only after an answer the writer gives those who were answered a moment to
+//! come back ([`crate::patience`]). When a write fails, the bytes are overwritten with zeros
 //! back to the last commit point, so that no later marker can adopt them. When a sync fails, the
 //! kernel may have dropped the bytes and will not say so again: the writer stops for good, and only
 //! opening the log again tells what the disk holds.

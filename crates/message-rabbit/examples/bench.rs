@@ -2,8 +2,8 @@
 //!
 //! Prints a line of JSON for each case: how many messages a second, ours and raw, and the median of
 //! the ratios of interleaved pairs; `latency` sends one message and waits for its confirm before the
-//! next, and the spread is that of the twin's rounds. If `SWITCHBOARD_BENCH_PERFTEST` is the class path
-//! of RabbitMQ's PerfTest, its best second is shown too. The server is the one in `SWITCHBOARD_TEST_RABBIT`.
+//! next, and the spread is that of the twin's rounds. If `SWITCHBOARD_BENCH_PERFTEST` is the class
+//! path of RabbitMQ's PerfTest, its best second is shown too. The server is the one in `SWITCHBOARD_TEST_RABBIT`.
 //!
 //! ```sh
 //! cargo run --release -p switchboard-message-rabbit --example rabbit-bench -- [PAIRS] [MESSAGES]
@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
@@ -70,14 +71,27 @@ async fn main() -> Result<()> {
             consume.push((ours.1, raw.1));
         }
         let (mut ours, mut raw) = (Vec::new(), Vec::new());
-        for _ in 0..pairs {
-            ours.push(bench.ours_one_by_one(bytes).await?);
-            raw.push(bench.raw_one_by_one(bytes).await?);
+        // The first round warms everything up.
+        for round in 0..=pairs {
+            let (own, other) = if round % 2 == 0 {
+                let own = bench.ours_one_by_one(bytes).await?;
+                (own, bench.raw_one_by_one(bytes).await?)
+            } else {
+                let other = bench.raw_one_by_one(bytes).await?;
+                (bench.ours_one_by_one(bytes).await?, other)
+            };
+            if round > 0 {
+                ours.push(own);
+                raw.push(other);
+            }
         }
         report_delays(bytes, &ours, &raw);
         let (sent, received) = match std::env::var("SWITCHBOARD_BENCH_PERFTEST") {
-            Ok(class_path) => bench.perf_test(&url, &class_path, bytes).await?,
-            Err(_) => (None, None),
+            Ok(class_path) if !class_path.is_empty() => {
+                let (sent, received) = bench.perf_test(&url, &class_path, bytes).await?;
+                (Some(sent), Some(received))
+            }
+            _ => (None, None),
         };
         report("publish", bytes, &publish, sent);
         report("consume", bytes, &consume, received);
@@ -298,12 +312,7 @@ impl Bench {
     }
 
     /// The best seconds of RabbitMQ's own bench, publishing and consuming; medians of three runs.
-    async fn perf_test(
-        &self,
-        url: &str,
-        class_path: &str,
-        bytes: usize,
-    ) -> Result<(Option<f64>, Option<f64>)> {
+    async fn perf_test(&self, url: &str, class_path: &str, bytes: usize) -> Result<(f64, f64)> {
         let (size, window) = (bytes.to_string(), WINDOW.to_string());
         let (prefetch, properties) = (PREFETCH.to_string(), perf_test_properties(bytes));
         let common = ["-cp", class_path, "com.rabbitmq.perf.PerfTest", "-h", url];
@@ -315,22 +324,21 @@ impl Bench {
         for _ in 0..3 {
             let channel = self.raw_channel().await?;
             channel.close(200, "declared".into()).await?;
-            let run = |arguments: &[&[&str]]| {
-                let mut java = std::process::Command::new("java");
+            let run = |arguments: &[&[&str]], what: &str| {
+                let mut java = std::process::Command::new(java());
                 java.arg("-Xmx512m").args(common).args(place).args(arguments.concat());
-                java.output()
+                best_second(&java.output()?, what)
             };
-            let output = run(&[&publish, &flags])?;
-            sent.extend(best_second(&output, "sent"));
+            sent.push(run(&[&publish, &flags], "sent")?);
             if self.ready().await? == 0 {
                 return Err("PerfTest has published nothing".into());
             }
-            received.extend(best_second(&run(&[&consume])?, "received"));
+            received.push(run(&[&consume], "received")?);
         }
         self.erase().await?;
         let median = |mut list: Vec<f64>| {
             list.sort_by(f64::total_cmp);
-            list.get(list.len() / 2).copied()
+            list[list.len() / 2]
         };
         Ok((median(sent), median(received)))
     }
@@ -366,14 +374,28 @@ fn confirm(confirmed: Option<lapin::Result<lapin::Confirmation>>) -> Result<()> 
 }
 
 /// The largest rate that PerfTest has printed for a second.
-fn best_second(output: &std::process::Output, what: &str) -> Option<f64> {
+fn best_second(output: &std::process::Output, what: &str) -> Result<f64> {
     let text = String::from_utf8_lossy(&output.stdout);
     let rate = |line: &str| -> Option<f64> {
         let (_, rest) = line.split_once(&format!("{what}: "))?;
         rest.split_once(" msg/s")?.0.parse().ok()
     };
     let rates = text.lines().filter(|line| line.contains(" s, ")).filter_map(rate);
-    rates.max_by(f64::total_cmp)
+    match rates.max_by(f64::total_cmp) {
+        Some(best) if output.status.success() && best > 0.0 => Ok(best),
+        _ => {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            Err(format!("PerfTest has failed with {}: {text}{errors}", output.status).into())
+        }
+    }
+}
+
+/// The same Java as the engines run on.
+fn java() -> PathBuf {
+    match std::env::var_os("JAVA_HOME") {
+        Some(home) => PathBuf::from(home).join("bin/java"),
+        None => PathBuf::from("java"),
+    }
 }
 
 /// The properties and headers of our messages, as PerfTest takes them.

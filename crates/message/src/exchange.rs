@@ -79,11 +79,13 @@ pub const MAX_PREFETCH: usize = 65_535;
 ///    it is settled, expires, or is used up as rules 8 to 10 say.
 /// 8. When a job comes back (its worker settled it with [`Outcome::Retry`], or was dropped), its
 ///    count MUST rise by one and it MUST stand at the head of its queue again: behind what came back
-///    earlier and still waits, before what was not handed out yet. Once the count is above the queue's delivery limit it is dead-lettered.
+///    earlier and still waits, before what was not handed out yet. A restart of the broker MAY put
+///    what came back in the order in which it first came. Once the count is above the queue's
+///    delivery limit it is dead-lettered.
 /// 9. A message older than the queue's time to live MUST NOT be handed out. It is dead-lettered
 ///    when it reaches the head, so a queue's expired messages leave in order. A job in a worker's
 ///    hands does not expire.
-/// 10. When more messages wait than the queue's length allows, the oldest waiting ones MUST be
+/// 10. When more messages wait than the queue's length allows, the first in line MUST be
 ///    dead-lettered until the rest fits. Jobs in workers' hands do not count.
 /// 11. To dead-letter a message is to send it to the queue's dead-letter exchange, under the given
 ///    routing key or its own, with one more entry in its deaths; without such an exchange it is
@@ -220,7 +222,7 @@ pub enum Reason {
     Rejected,
     /// It was older than the queue's time to live.
     Expired,
-    /// The queue was full, and it was the oldest.
+    /// The queue was full, and it was the first in line.
     MaxLen,
     /// It came back more often than the queue allows.
     DeliveryLimit,

@@ -142,11 +142,14 @@ async fn single(url: &str, schema: &str, connections: u64) -> Result<f64> {
     let mut first = PgConnection::connect(url).await?;
     let table = format!("CREATE SCHEMA {name}; CREATE TABLE {name}.ev (stream text, data bytea)");
     run_sql(&mut first, table).await?;
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        open.push(PgConnection::connect(url).await?);
+    }
     let begun = Instant::now();
-    let tasks = (0..connections).map(|_| {
-        let (url, insert) = (url.to_owned(), format!("INSERT INTO {name}.ev VALUES ($1, $2)"));
+    let tasks = open.into_iter().map(|mut connection| {
+        let insert = format!("INSERT INTO {name}.ev VALUES ($1, $2)");
         tokio::spawn(async move {
-            let mut connection = PgConnection::connect(&url).await?;
             let mut done = 0;
             while begun.elapsed() < RUN {
                 let insert = sqlx::query(AssertSqlSafe(insert.as_str()));

@@ -14,11 +14,13 @@ pub enum Format {
     Json,
 }
 
+/// The adapter says by itself which refusals and losses matter.
 const DEFAULT: &str = "warn,lapin::channel=off";
 
 /// Sends traces to stderr. The filter comes from `SWITCHBOARD_TRACE`, in the syntax of
-/// `tracing-subscriber` (`info,switchboard_relay=debug`); default `warn`, without the refusals that
-/// RabbitMQ's client library traces before whoever asked can judge them.
+/// `tracing-subscriber` (`info,switchboard_relay=debug`); default `warn`, without what
+/// RabbitMQ's client library traces about its channels: it calls every refusal an error before
+/// whoever asked can judge it.
 ///
 /// The first call in a process wins; later ones change nothing, so that tests may call it freely.
 pub fn traces(format: Format) {

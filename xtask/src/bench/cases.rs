@@ -136,8 +136,8 @@ pub(super) const ENGINES: &[Bench] = &[
         about: "Beside the same client library with the same settings and no adapter, in turns: quorum queue, \
                 persistent, confirms. Goal: 0.95. `latency` is of one message at a time, its goal a p99 within the \
                 spread of the twin's own rounds. PerfTest is RabbitMQ's own bench (Java) with the same \
-                queue, window, prefetch, properties and headers: its best second, after a warm-up. The raw \
-                consumer acknowledges each message by itself, ours many at once.",
+                queue, window, prefetch, properties and headers, run after ours: the best of its five seconds, \
+                median of three runs. The raw consumer acknowledges each message by itself, ours many at once.",
         package: "switchboard-message-rabbit",
         more: &["--example", "rabbit-bench"],
         columns: TWIN,
@@ -149,8 +149,7 @@ pub(super) const ENGINES: &[Bench] = &[
                 sends the same rows as arrays, as many per transaction as there are writers, under the \
                 advisory lock; goal: 0.6. For the server floor the server makes the rows by itself, which no \
                 client can reach; inserts are one row per transaction from at most eight connections. \
-                cqrs-es (Rust) does 2 100 to 2 400 commands/s at 64 on this kind of machine. Limit: two cores, \
-                which server and client share.",
+                Limit: two cores, which server and client share.",
         package: "switchboard-store-postgres",
         more: &["--example", "bench"],
         columns: &[

@@ -54,7 +54,10 @@ pub(crate) fn run(only: &[String], dry: bool) -> anyhow::Result<()> {
         engines::ready_to_start(&engines::session::ours()?)?;
         let session = Session::start()?;
         let peers = peers::Peers::start()?;
-        let perf_test = perftest::class_path()?;
+        let perf_test = match engines.iter().any(|bench| bench.name == "rabbit") {
+            true => perftest::class_path()?,
+            false => String::new(),
+        };
         let mut environment: Vec<_> = session.environment().chain(peers.environment()).collect();
         environment.push(("SWITCHBOARD_BENCH_PERFTEST", &perf_test));
         for bench in &engines {

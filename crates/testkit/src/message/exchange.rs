@@ -49,6 +49,7 @@ macro_rules! __queue_tests {
             working::workers_share_alike
             working::what_a_dropped_worker_held_comes_first_and_is_counted
             working::a_retry_comes_first_and_is_counted
+            working::what_comes_back_stands_behind_what_came_back_before
             working::a_retry_waits_for_its_moment
             working::bug_24_settling_twice_is_a_no_op
             working::a_tag_is_good_for_its_worker_only

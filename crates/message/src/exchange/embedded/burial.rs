@@ -153,7 +153,8 @@ impl Hub {
         }
         for stored in read {
             let mut line = desk.line.lock();
-            // Between the head and the next that waits may lie what is in somebody's hands.
+            // Between the head and the next that waits may lie what is in somebody's hands, and
+            // what came back need not stand as it first came.
             if line.head() != Some(stored.position) {
                 return Ok(None);
             }

@@ -7,10 +7,12 @@
 //!                 a hole is in a worker's hands, or came back and waits, or is doomed
 //! ```
 //!
-//! What waits is what came back (`back`, and `later` until its moment comes), in the order of coming
-//! back, and then what lies behind the cursor. Only the holes take memory.
+//! What waits is what came back (`back`, and `later` until its moment comes) in the order of coming
+//! back, then what was taken and never handed out (`again`), then what lies behind the cursor. Only
+//! the holes take memory. Notes know positions and no order, so after a restart what came back
+//! stands as it first came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use switchboard_core::Timestamp;
@@ -43,6 +45,8 @@ pub(super) struct Line {
     settled: Ranges,
     /// Came back and wait, with their counts.
     back: Returned,
+    /// Taken for a worker and not handed out.
+    again: BTreeSet<u64>,
     /// Came back and wait for a moment.
     later: BTreeMap<(Timestamp, u64), u32>,
     /// The same by position.
@@ -71,6 +75,8 @@ struct Seat {
 struct Held {
     position: u64,
     count: u32,
+    /// Its turn among those that came back; `None` if it was never handed out.
+    turn: Option<u64>,
 }
 
 /// A message that a worker is about to get.
@@ -111,7 +117,7 @@ pub(super) enum Settled {
 pub(super) enum Chore {
     /// Dead-letter these.
     Bury(Vec<(u64, Reason)>),
-    /// Look whether this one has expired: it is the oldest that waits.
+    /// Look whether this one has expired: it is the first that waits.
     Expire(u64),
     /// Nothing.
     None,
@@ -134,6 +140,7 @@ impl Line {
             careful_to: if clean { 0 } else { end },
             settled,
             back: Returned::default(),
+            again: BTreeSet::new(),
             later: BTreeMap::new(),
             later_at: BTreeMap::new(),
             doomed: BTreeMap::new(),
@@ -160,7 +167,8 @@ impl Line {
             .iter()
             .map(|((due, position), count)| (*position, Back { count: *count, due: Some(*due) }));
         let settled = self.settled.to_vec();
-        let back = came_back.chain(later).chain(self.in_hands()).collect();
+        let again = self.again.iter().map(|position| (*position, Back { count: 0, due: None }));
+        let back = came_back.chain(later).chain(again).chain(self.in_hands()).collect();
         Note { queue, handed: self.cursor, settled, back }
     }
 
@@ -200,8 +208,10 @@ impl Line {
         self.seats.len() as u64
     }
 
+    /// Messages that were never handed out.
     fn fresh(&self) -> u64 {
-        self.end - self.cursor - self.settled.count_above(self.cursor)
+        let behind = self.end - self.cursor - self.settled.count_above(self.cursor);
+        self.again.len() as u64 + behind
     }
 
     fn limit_length(&mut self) {
@@ -221,7 +231,8 @@ impl Line {
     }
 
     /// Takes back what a worker had. Returns what waits again.
-    pub(super) fn leave(&mut self, worker: u64) -> Vec<(u64, Back)> {
+    pub(super) fn leave(&mut self, worker: u64, now: Timestamp) -> Vec<(u64, Back)> {
+        self.promote(now);
         let Some(seat) = self.seats.remove(&worker) else { return Vec::new() };
         let mut returned = Vec::with_capacity(seat.held.len());
         for held in seat.held.into_values() {
@@ -248,38 +259,48 @@ impl Line {
             false => self.seats.values().filter(|seat| seat.room() > 0).count() as u64,
         };
         let share = waiting.div_ceil(rooms.max(1)).min(room as u64).min(MAX_BATCH);
-        let claims: Vec<Claim> = (0..share).map_while(|_| self.claim()).collect();
+        let (claims, held): (Vec<Claim>, Vec<_>) = (0..share).map_while(|_| self.claim()).unzip();
         if claims.is_empty() {
             let soonest = self.later.keys().next().map(|(due, _)| *due);
             return Step::Wait(soonest.filter(|_| room > 0));
         }
         if let Some(seat) = self.seats.get_mut(&worker) {
-            let held = |c: &Claim| (c.number, Held { position: c.position, count: c.count });
-            seat.held.extend(claims.iter().map(held));
+            seat.held.extend(claims.iter().map(|claim| claim.number).zip(held));
         }
         Step::Take(claims)
     }
 
     /// Gives back what was taken and not handed out.
     pub(super) fn unclaim(&mut self, worker: u64, numbers: impl IntoIterator<Item = u64>) {
-        let numbers: Vec<u64> = numbers.into_iter().collect();
-        for number in numbers.into_iter().rev() {
-            if let Some(held) = self.remove_held(worker, number) {
-                self.back.push_front(held.position, held.count);
+        for number in numbers {
+            match self.remove_held(worker, number) {
+                Some(Held { position, count, turn: Some(turn) }) => {
+                    self.back.put_back(turn, position, count);
+                }
+                Some(fresh) => drop(self.again.insert(fresh.position)),
+                None => {}
             }
         }
         self.limit_length();
         self.wake();
     }
 
-    pub(super) fn settle(&mut self, worker: u64, number: u64, outcome: Outcome) -> Settled {
+    pub(super) fn settle(
+        &mut self,
+        worker: u64,
+        number: u64,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Settled {
+        // Whose moment has come by now came back before this one.
+        self.promote(now);
         let Some(held) = self.remove_held(worker, number) else { return Settled::Stale };
         let settled = match outcome {
             Outcome::Done => {
                 self.settled.insert(held.position, held.position);
                 Settled::Done(held.position)
             }
-            Outcome::Retry(due) => self.come_back(held, Some(due)),
+            Outcome::Retry(due) => self.come_back(held, Some(due).filter(|due| *due > now)),
             Outcome::Reject => {
                 self.doomed.insert(held.position, Reason::Rejected);
                 Settled::Doomed
@@ -313,18 +334,24 @@ impl Line {
         self.seats.get_mut(&worker)?.held.remove(&number)
     }
 
-    fn claim(&mut self) -> Option<Claim> {
-        let (position, count) = match self.back.pop() {
-            Some(first) => first,
-            None => (self.next_fresh()?, 0),
+    fn claim(&mut self) -> Option<(Claim, Held)> {
+        let (turn, position, count) = match self.back.pop() {
+            Some((turn, position, count)) => (Some(turn), position, count),
+            None => (None, self.next_fresh()?, 0),
         };
+        self.again.remove(&position);
         self.cursor = self.cursor.max(position);
         self.last_number += 1;
         let suspect = position <= self.careful_to;
-        Some(Claim { number: self.last_number, position, count, suspect })
+        let claim = Claim { number: self.last_number, position, count, suspect };
+        Some((claim, Held { position, count, turn }))
     }
 
+    /// The first that was never handed out.
     fn next_fresh(&self) -> Option<u64> {
+        if let Some(first) = self.again.first() {
+            return Some(*first);
+        }
         let next = self.cursor + 1;
         let next = self.settled.stretch_end(next).map_or(next, |end| end + 1);
         (next <= self.end).then_some(next)
@@ -385,6 +412,7 @@ impl Line {
             })
             || self.next_fresh() == Some(position);
         if waits {
+            self.again.remove(&position);
             self.cursor = self.cursor.max(position);
             self.doomed.insert(position, reason);
         }
@@ -440,3 +468,7 @@ impl Seat {
         self.prefetch.saturating_sub(self.held.len())
     }
 }
+
+#[cfg(test)]
+#[path = "line_tests.rs"]
+mod tests;

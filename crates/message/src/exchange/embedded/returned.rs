@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Returned {
     /// By turn.
-    line: BTreeMap<i64, (u64, u32)>,
+    line: BTreeMap<u64, (u64, u32)>,
     /// The turn of each position.
-    turns: BTreeMap<u64, i64>,
+    turns: BTreeMap<u64, u64>,
+    /// The last turn that was given. Never given twice, so that whoever is put back stands where it
+    /// stood.
+    last: u64,
 }
 
 // === impl Returned ===
@@ -16,26 +19,21 @@ pub(super) struct Returned {
 impl Returned {
     /// Puts a message behind those that came back before.
     pub(super) fn push(&mut self, position: u64, count: u32) {
-        let turn = self.line.last_key_value().map_or(0, |(last, _)| last + 1);
-        self.insert(turn, position, count);
+        self.last += 1;
+        self.put_back(self.last, position, count);
     }
 
-    /// Puts a message before all of them: it stood there when it was taken.
-    pub(super) fn push_front(&mut self, position: u64, count: u32) {
-        let turn = self.line.first_key_value().map_or(0, |(first, _)| first - 1);
-        self.insert(turn, position, count);
-    }
-
-    fn insert(&mut self, turn: i64, position: u64, count: u32) {
+    /// Puts a message where it stood before it was taken out.
+    pub(super) fn put_back(&mut self, turn: u64, position: u64, count: u32) {
         self.line.insert(turn, (position, count));
         self.turns.insert(position, turn);
     }
 
-    /// Takes the first one out.
-    pub(super) fn pop(&mut self) -> Option<(u64, u32)> {
-        let (_, (position, count)) = self.line.pop_first()?;
+    /// Takes the first one out: its turn, position and count.
+    pub(super) fn pop(&mut self) -> Option<(u64, u64, u32)> {
+        let (turn, (position, count)) = self.line.pop_first()?;
         self.turns.remove(&position);
-        Some((position, count))
+        Some((turn, position, count))
     }
 
     /// The position of the first one.
@@ -63,15 +61,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn first_come_first_out_and_what_was_taken_in_vain_before_all() {
+    fn first_come_first_out_and_whoever_is_put_back_keeps_its_place() {
         let mut returned = Returned::default();
         for position in [5, 2, 9] {
             returned.push(position, 1);
         }
-        returned.push_front(7, 0);
+        let (turn, position, count) = returned.pop().unwrap();
+        assert_eq!((position, count), (5, 1));
+        returned.push(7, 1);
+        returned.put_back(turn, position, count);
         assert!(returned.remove(2) && !returned.remove(2));
-        assert_eq!((returned.first(), returned.len()), (Some(7), 3));
-        let order: Vec<_> = std::iter::from_fn(|| returned.pop()).collect();
-        assert_eq!(order, [(7, 0), (5, 1), (9, 1)]);
+        assert_eq!((returned.first(), returned.len()), (Some(5), 3));
+        let order: Vec<_> = std::iter::from_fn(|| returned.pop()).map(|(_, at, _)| at).collect();
+        assert_eq!(order, [5, 9, 7]);
+        returned.push(1, 1);
+        assert!(returned.pop().unwrap().0 > turn, "no turn is given twice");
     }
 }

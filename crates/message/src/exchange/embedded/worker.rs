@@ -49,7 +49,13 @@ impl Seated {
         if self.hub.is_paused() {
             return Ok(Step::Wait(None));
         }
-        Ok(self.desk.line.lock().look(self.id, self.hub.clock.now()))
+        let mut line = self.desk.line.lock();
+        let step = line.look(self.id, self.hub.clock.now());
+        // What stands first now may expire before what stood first.
+        if line.is_urgent() {
+            self.desk.bell.notify_one();
+        }
+        Ok(step)
     }
 
     /// Makes jobs of claims; none when all of them have expired.
@@ -160,9 +166,10 @@ impl Worker for Seated {
     }
 
     fn settle(&mut self, tag: Tag, outcome: Outcome) -> bool {
+        let now = self.hub.clock.now();
         let mut line = self.desk.line.lock();
         let settled = match tag.generation == self.id {
-            true => line.settle(self.id, tag.number, outcome),
+            true => line.settle(self.id, tag.number, outcome, now),
             false => Settled::Stale,
         };
         let handed = line.cursor();
@@ -186,8 +193,9 @@ impl Worker for Seated {
 
 impl Drop for Seated {
     fn drop(&mut self) {
+        let now = self.hub.clock.now();
         let mut line = self.desk.line.lock();
-        let returned = line.leave(self.id);
+        let returned = line.leave(self.id, now);
         let handed = line.cursor();
         drop(line);
         if !returned.is_empty() && !self.hub.is_closed() {

@@ -1,22 +1,25 @@
-//! Random layouts and random work, done by two brokers at once: whatever one delivers, the other must.
+//! Random layouts and random work, done by two brokers at once: what one delivers, the other must.
 //!
-//! A [`Plan`] comes from a seed. Both brokers lay its queues out and do its acts one after another;
+//! A plan comes from a seed. Both brokers lay its queues out and do its acts one after another;
 //! after each act the answers, the jobs with everything about them, and what is left in every queue
-//! are compared. An act ends when both brokers have come to rest, so nothing hangs on how fast either
-//! of them moves a dead letter.
+//! are compared. An act ends when both brokers have come to rest, so nothing hangs on how fast
+//! either of them moves a dead letter.
+//!
+//! What it does is counted in a [`Tally`], so that whoever runs it can ask whether anything happened.
 //!
 //! What is left open on purpose, because RabbitMQ leaves it open: in which order dead letters of
 //! *two* queues come to a third, and how much of a queue lies in the hands of a worker who has not
 //! asked for it yet. So queues that let go by themselves have a grave of their own, and a worker
 //! either takes one job at a time or leaves without settling any. RabbitMQ 3.10 sends a worker one
 //! more job than its prefetch for each one that has come back too often to it; so only workers that
-//! die drive a message over its delivery limit.
+//! die drive a message over its delivery limit. Not done here at all, because it hangs on time: jobs
+//! in hand while others are sent, retries with a moment, and what expires after it came back.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use switchboard_core::{Clock, Name, Rng, SystemClock};
+use switchboard_core::{Clock, Envelope, Name, Rng, SystemClock};
 use switchboard_message::Outcome;
 use switchboard_message::exchange::{
     Binding, Death, Exchange, Job, Kind, Layout, MAX_PREFETCH, Queue, Reason,
@@ -32,10 +35,24 @@ const DEATHS: u64 = 4;
 
 /// A layout and what is done with it.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    seed: u64,
+struct Plan {
     layout: Layout,
     acts: Vec<Act>,
+}
+
+/// What has happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages that some queue took.
+    pub routed: u64,
+    /// Messages that none took.
+    pub unrouted: u64,
+    /// Jobs that were handed out for the first time.
+    pub fresh: u64,
+    /// Jobs that had come back.
+    pub returned: u64,
+    /// Deaths by reason, as jobs told them.
+    pub deaths: BTreeMap<Reason, u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,18 +61,17 @@ enum Act {
     Send { exchange: Name, key: Name, headers: BTreeMap<Name, &'static str>, count: u64 },
     /// A worker takes one job after another until the queue is empty.
     Work { queue: Name },
-    /// A worker takes so many jobs and dies.
-    Abandon { queue: Name, count: usize },
+    /// Workers, one after the other, take so many jobs and die.
+    Abandon { queue: Name, count: usize, workers: u64 },
 }
 
 /// A job as both brokers must deliver it.
 #[derive(PartialEq, Eq)]
 struct Seen {
-    body: u64,
+    envelope: Envelope,
     exchange: Name,
     key: Name,
     redelivered: u32,
-    headers: BTreeMap<Name, String>,
     deaths: Vec<Death>,
 }
 
@@ -70,7 +86,7 @@ struct Draw {
 ///
 /// # Panics
 /// When they differ, naming the seed and the act.
-pub async fn compare(first: &Subject, second: &Subject, seed: u64) {
+pub async fn compare(first: &Subject, second: &Subject, seed: u64, tally: &mut Tally) {
     let plan = Plan::random(seed);
     first.lay_out(plan.layout.clone()).await;
     second.lay_out(plan.layout.clone()).await;
@@ -79,44 +95,48 @@ pub async fn compare(first: &Subject, second: &Subject, seed: u64) {
         let context = format!("seed {seed}, act {at}: {act:?}\n{:#?}", plan.layout);
         match act {
             Act::Send { exchange, key, headers, count } => {
-                let numbers = number..number + count;
+                let batch = envelopes(number..number + count, headers);
                 number += count;
-                let one = send(first, exchange, key, headers, numbers.clone()).await;
-                let other = send(second, exchange, key, headers, numbers).await;
+                let one = send(first, exchange, key, batch.clone()).await;
+                let other = send(second, exchange, key, batch).await;
                 assert_eq!(one, other, "whether they were routed; {context}");
+                tally.sent(&one);
             }
             Act::Work { queue } => {
                 let limit = plan.limit(queue);
                 let one = work(first, queue, None, limit, seed).await;
                 let other = work(second, queue, Some(one.len()), limit, seed).await;
                 assert_eq!(one, other, "the jobs; {context}");
+                tally.taken(&one);
             }
-            Act::Abandon { queue, count } => {
-                let ready = plan.depths(first).await[queue];
-                let count = usize::try_from(ready).unwrap_or(0).min(*count);
-                let one = abandon(first, queue, count).await;
-                let other = abandon(second, queue, count).await;
-                assert_eq!(one, other, "the jobs; {context}");
+            Act::Abandon { queue, count, workers } => {
+                for _ in 0..*workers {
+                    let ready = plan.depths(first).await[queue];
+                    let count = usize::try_from(ready).unwrap_or(0).min(*count);
+                    let one = abandon(first, queue, count).await;
+                    let other = abandon(second, queue, count).await;
+                    assert_eq!(one, other, "the jobs; {context}");
+                    tally.taken(&one);
+                    plan.come_to_rest(first, second, &context).await;
+                }
             }
         }
         plan.come_to_rest(first, second, &context).await;
     }
 }
 
-async fn send(
-    subject: &Subject,
-    exchange: &str,
-    key: &str,
-    headers: &BTreeMap<Name, &'static str>,
+fn envelopes(
     numbers: std::ops::Range<u64>,
-) -> Vec<bool> {
-    let batch = numbers.map(|number| {
-        let with = |envelope: switchboard_core::Envelope, (name, value): (&Name, &&str)| {
-            envelope.with_header(name.clone(), *value)
-        };
-        headers.iter().fold(numbered(number), with)
-    });
-    let answers = subject.queues().send(exchange, key, batch.collect()).await;
+    headers: &BTreeMap<Name, &'static str>,
+) -> Vec<Envelope> {
+    let with = |envelope: Envelope, (name, value): (&Name, &&str)| {
+        envelope.with_header(name.clone(), *value)
+    };
+    numbers.map(|number| headers.iter().fold(numbered(number), with)).collect()
+}
+
+async fn send(subject: &Subject, exchange: &str, key: &str, batch: Vec<Envelope>) -> Vec<bool> {
+    let answers = subject.queues().send(exchange, key, batch).await;
     answers.into_iter().map(|answer| answer.expect("a message that was taken").routed).collect()
 }
 
@@ -188,11 +208,14 @@ async fn ready(subject: &Subject) -> BTreeMap<Name, u64> {
 
 impl Plan {
     /// The plan of a seed.
-    pub fn random(seed: u64) -> Self {
+    fn random(seed: u64) -> Self {
         let mut draw = Draw { rng: Rng::from_seed(seed), prefix: format!("twins-{seed}") };
         let layout = draw.layout();
-        let acts = (0..30).map(|_| draw.act(&layout)).collect();
-        Self { seed, layout, acts }
+        let acts = (0..24).map(|_| draw.act(&layout));
+        // In the end everything is looked at.
+        let lasting = layout.queues.iter().filter(|queue| queue.ttl.is_none());
+        let rest = lasting.map(|queue| Act::Work { queue: queue.name.clone() });
+        Self { acts: acts.chain(rest).collect(), layout: layout.clone() }
     }
 
     fn limit(&self, queue: &str) -> u32 {
@@ -226,9 +249,35 @@ impl Plan {
     }
 }
 
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "plan of seed {}", self.seed)
+// === impl Tally ===
+
+impl Tally {
+    fn sent(&mut self, routed: &[bool]) {
+        let count = routed.iter().filter(|routed| **routed).count() as u64;
+        self.routed += count;
+        self.unrouted += routed.len() as u64 - count;
+    }
+
+    fn taken(&mut self, jobs: &[Seen]) {
+        for job in jobs {
+            match job.redelivered {
+                0 => self.fresh += 1,
+                _ => self.returned += 1,
+            }
+            for death in &job.deaths {
+                *self.deaths.entry(death.reason).or_default() += 1;
+            }
+        }
+    }
+
+    /// Asserts that everything has happened that can.
+    ///
+    /// # Panics
+    /// When something has not.
+    pub fn assert_whole(&self) {
+        let Self { routed, unrouted, fresh, returned, deaths } = self;
+        let least = [routed, unrouted, fresh, returned].into_iter().min().copied();
+        assert!(least > Some(10) && deaths.len() == 4, "hardly anything happened: {self:?}");
     }
 }
 
@@ -349,7 +398,7 @@ impl Draw {
             4..=6 => Act::Work { queue: queue(self) },
             _ => {
                 let count = usize::try_from(1 + self.rng.below(3)).unwrap_or(1);
-                Act::Abandon { queue: queue(self), count }
+                Act::Abandon { queue: queue(self), count, workers: 1 + self.rng.below(4) }
             }
         }
     }
@@ -359,14 +408,11 @@ impl Draw {
 
 impl From<Job> for Seen {
     fn from(job: Job) -> Self {
-        let body = body_of(&job);
-        let headers = job.message.map(|envelope| envelope.headers).unwrap_or_default();
         Self {
-            body,
+            envelope: job.message.expect("a message that can be decoded"),
             exchange: job.exchange,
             key: job.routing_key,
             redelivered: job.redelivered,
-            headers: headers.into_iter().map(|(name, value)| (name, value.to_string())).collect(),
             deaths: job.deaths,
         }
     }
@@ -374,8 +420,8 @@ impl From<Job> for Seen {
 
 impl fmt::Debug for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { body, exchange, key, redelivered, headers, deaths } = self;
-        write!(f, "{body} by `{exchange}` `{key}` again {redelivered} {headers:?} died")?;
+        let Self { envelope, exchange, key, redelivered, deaths } = self;
+        write!(f, "{envelope:?} by `{exchange}` `{key}` again {redelivered} died")?;
         let entry = |death: &Death| {
             let Death { queue, reason, count, exchange, routing_key } = death;
             format!(

@@ -112,6 +112,22 @@ pub async fn a_retry_comes_first_and_is_counted(subject: &Subject) {
     assert_eq!(hand.work_off(3).await, [0, 1, 2]);
 }
 
+/// Rule 8: whoever came back first is handed out first, before what was not handed out yet.
+pub async fn what_comes_back_stands_behind_what_came_back_before(subject: &Subject) {
+    queue(subject, "turns").await;
+    subject.send("", "turns", 0..4).await;
+    drop({
+        let mut leaving = subject.hand("turns", 3).await;
+        assert_eq!(leaving.take(3).await.iter().map(body_of).collect::<Vec<_>>(), [0, 1, 2]);
+        leaving
+    });
+    let mut hand = subject.hand("turns", 1).await;
+    let job = hand.one().await;
+    assert_eq!((body_of(&job), job.redelivered), (0, 1));
+    hand.settle(&job, now());
+    assert_eq!(hand.work_off(4).await, [1, 2, 0, 3]);
+}
+
 /// A retry does not come before its moment, holds up nobody, and takes no room in the hand.
 pub async fn a_retry_waits_for_its_moment(subject: &Subject) {
     queue(subject, "moment").await;
