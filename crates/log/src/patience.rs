@@ -18,8 +18,10 @@ use crate::stage::{Core, Stage};
 /// What the writer learned about its producers.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
-    /// Times in a row that fewer came back.
+    /// Look-outs that were in vain since the last one that was not.
     vain: u32,
+    /// Whether to wait asleep the next time.
+    tired: bool,
 }
 
 /// How long the writer looks out at most: about as long as a sync takes.
@@ -39,6 +41,7 @@ impl Patience {
         }
         if self.vain > AGAIN {
             self.vain = OFTEN - 1;
+            self.tired = true;
         }
         self.vain < OFTEN
     }
@@ -49,6 +52,7 @@ impl Patience {
         while staged.load(Ordering::Acquire) < wanted {
             if begun.elapsed() > LOOKOUT {
                 self.vain += 1;
+                self.tired = true;
                 return;
             }
             // The producers need the core as much as this does.
@@ -57,14 +61,15 @@ impl Patience {
         self.vain = 0;
     }
 
-    /// Whether the last look-out was in vain.
-    pub(crate) const fn was_in_vain(&self) -> bool {
-        self.vain > 0
+    /// Whether to wait asleep this time, because the last look-out was in vain.
+    pub(crate) const fn is_tired(&self) -> bool {
+        self.tired
     }
 
     /// The same asleep. A writer that looks out keeps its core busy, so that the scheduler may have
     /// put all threads of the producers on another one, and leaves them there. Once its own is
-    /// idle they spread again.
+    /// idle they spread again. Sleeping is no success by itself: if they do not spread, looking out
+    /// soon ends.
     pub(crate) fn sleep(&mut self, core: &Core, stage: &mut MutexGuard<'_, Stage>, wanted: usize) {
         let until = Instant::now() + LOOKOUT;
         let has_come = || core.staged.load(Ordering::Acquire) >= wanted;
@@ -75,7 +80,8 @@ impl Patience {
             }
         }
         stage.writer_wants = 0;
-        self.vain = if has_come() { 0 } else { self.vain + 1 };
+        self.vain += u32::from(!has_come());
+        self.tired = false;
     }
 }
 

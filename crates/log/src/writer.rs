@@ -118,7 +118,7 @@ impl Writer {
             let expected = self.expected.load(Ordering::Relaxed);
             stage.recycle(done, core.options.group_bytes);
             if stage.groups.len() < 2 && !stage.closing && self.patience.is_worth_it() {
-                if self.patience.was_in_vain() {
+                if self.patience.is_tired() {
                     self.patience.sleep(core, &mut stage, expected);
                 } else {
                     MutexGuard::unlocked(&mut stage, || {
