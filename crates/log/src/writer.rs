@@ -7,10 +7,11 @@
 //! kernel may have dropped the bytes and will not say so again: the writer stops for good, and only
 //! opening the log again tells what the disk holds.
 
+use std::cell::Cell;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -39,7 +40,7 @@ pub(crate) struct Writer {
     /// The ticket of the last group, while some of its producers may not be awake.
     rest: Mutex<Option<Arc<Ticket>>>,
     /// Batches that are staged once everybody who was answered has come back.
-    expected: AtomicUsize,
+    expected: Cell<usize>,
 }
 
 /// The segment that is written.
@@ -106,7 +107,7 @@ impl Writer {
             target,
             patience: Patience::default(),
             rest: Mutex::default(),
-            expected: AtomicUsize::new(0),
+            expected: Cell::new(0),
         }
     }
 
@@ -115,7 +116,7 @@ impl Writer {
         let core = &self.core;
         let mut stage = core.stage.lock();
         if let Some(done) = done {
-            let expected = self.expected.load(Ordering::Relaxed);
+            let expected = self.expected.get();
             stage.recycle(done, core.options.group_bytes);
             if stage.groups.len() < 2 && !stage.closing && self.patience.is_worth_it() {
                 if self.patience.is_tired() {
@@ -289,7 +290,7 @@ impl Writer {
         self.wake_rest();
         // Before anybody is answered: who comes back at once must not be expected a second time.
         let staged = self.core.staged.load(Ordering::Relaxed);
-        self.expected.store(staged + group.batches, Ordering::Relaxed);
+        self.expected.set(staged + group.batches);
         if group.ticket.resolve(Ok(())) {
             *self.rest.lock() = Some(group.ticket.clone());
         }

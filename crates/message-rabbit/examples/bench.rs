@@ -3,7 +3,8 @@
 //! Prints a line of JSON for each case: how many messages a second, ours and raw, and the median of
 //! the ratios of interleaved pairs; `latency` sends one message and waits for its confirm before the
 //! next, and the spread is that of the twin's rounds. If `SWITCHBOARD_BENCH_PERFTEST` is the class
-//! path of RabbitMQ's PerfTest, its best second is shown too. The server is the one in `SWITCHBOARD_TEST_RABBIT`.
+//! path of RabbitMQ's PerfTest, its best second is shown too. The server is the one in
+//! `SWITCHBOARD_TEST_RABBIT`.
 //!
 //! ```sh
 //! cargo run --release -p switchboard-message-rabbit --example rabbit-bench -- [PAIRS] [MESSAGES]
@@ -87,11 +88,11 @@ async fn main() -> Result<()> {
         }
         report_delays(bytes, &ours, &raw);
         let (sent, received) = match std::env::var("SWITCHBOARD_BENCH_PERFTEST") {
-            Ok(class_path) if !class_path.is_empty() => {
+            Ok(class_path) => {
                 let (sent, received) = bench.perf_test(&url, &class_path, bytes).await?;
                 (Some(sent), Some(received))
             }
-            _ => (None, None),
+            Err(_) => (None, None),
         };
         report("publish", bytes, &publish, sent);
         report("consume", bytes, &consume, received);
@@ -101,10 +102,6 @@ async fn main() -> Result<()> {
 }
 
 fn report(case: &str, bytes: usize, pairs: &[(f64, f64)], perf_test: Option<f64>) {
-    let median = |mut list: Vec<f64>| {
-        list.sort_by(f64::total_cmp);
-        list[list.len() / 2]
-    };
     let ours = median(pairs.iter().map(|(ours, _)| *ours).collect());
     let raw = median(pairs.iter().map(|(_, raw)| *raw).collect());
     let ratio = median(pairs.iter().map(|(ours, raw)| ours / raw).collect());
@@ -120,6 +117,11 @@ fn report(case: &str, bytes: usize, pairs: &[(f64, f64)], perf_test: Option<f64>
     println!("{line}");
 }
 
+fn median(mut list: Vec<f64>) -> f64 {
+    list.sort_by(f64::total_cmp);
+    list[list.len() / 2]
+}
+
 fn report_delays(bytes: usize, ours: &[Vec<Duration>], raw: &[Vec<Duration>]) {
     // By round, the smallest first.
     let at = |rounds: &[Vec<Duration>], share: usize| {
@@ -132,15 +134,14 @@ fn report_delays(bytes: usize, ours: &[Vec<Duration>], raw: &[Vec<Duration>]) {
         all.sort_by(f64::total_cmp);
         all
     };
-    let median = |all: &[f64]| all[all.len() / 2];
     let raw_p99s = at(raw, 99);
     let line = serde_json::json!({
         "case": "latency",
         "bytes": bytes,
-        "p50_ms": median(&at(ours, 50)),
-        "p99_ms": median(&at(ours, 99)),
-        "raw_p50_ms": median(&at(raw, 50)),
-        "raw_p99_ms": median(&raw_p99s),
+        "p50_ms": median(at(ours, 50)),
+        "p99_ms": median(at(ours, 99)),
+        "raw_p50_ms": median(at(raw, 50)),
+        "raw_p99_ms": median(raw_p99s.clone()),
         "raw_spread": format!("{:.2} to {:.2}", raw_p99s[0], raw_p99s[raw_p99s.len() - 1]),
     });
     println!("{line}");
@@ -336,10 +337,6 @@ impl Bench {
             received.push(run(&[&consume], "received")?);
         }
         self.erase().await?;
-        let median = |mut list: Vec<f64>| {
-            list.sort_by(f64::total_cmp);
-            list[list.len() / 2]
-        };
         Ok((median(sent), median(received)))
     }
 

@@ -3,8 +3,8 @@
 //! A unit is the mark of a handled message, two events of 200 bytes on a new stream, and one row.
 //! The floor is one connection that has nothing else to do: it sends the same rows as arrays (an
 //! inbox row, a state row, two events for each unit), as many per transaction as there are writers,
-//! and takes an advisory lock before the events. The server floor is lower than any client can be:
-//! there the server makes the rows by itself. And what most programs do: one `INSERT` of one row per
+//! and takes an advisory lock before the events. The server floor leaves the client's work out: there
+//! the server makes the rows by itself. And what most programs do: one `INSERT` of one row per
 //! transaction, from as many connections as there are writers, but not more than eight. All run in
 //! turns, so that what else the machine does meets all; the figures are medians, ratios those of the
 //! rounds' own ratios.

@@ -1,10 +1,9 @@
-//! The public port: health, metrics, whatever the platform mounts, and everything else by its prefix.
+//! The public port: health, whatever the platform mounts, and everything else by its prefix.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -15,15 +14,11 @@ use crate::proxy::Proxy;
 use crate::ready;
 use crate::routes::{Route, Routes};
 
-/// Renders the metrics of the process.
-type Render = dyn Fn() -> String + Send + Sync;
-
 /// The door. Clones share its connections.
 #[derive(Clone)]
 pub struct Gateway {
     routes: Arc<Routes>,
     proxy: Proxy,
-    metrics: Option<Arc<Render>>,
     extra: Router,
 }
 
@@ -32,19 +27,7 @@ pub struct Gateway {
 impl Gateway {
     /// A door to these services.
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
-        Self {
-            routes: Arc::new(Routes::new(routes)),
-            proxy: Proxy::new(),
-            metrics: None,
-            extra: Router::new(),
-        }
-    }
-
-    /// Serves `/metrics` from this text.
-    #[must_use]
-    pub fn with_metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        self.metrics = Some(Arc::new(render));
-        self
+        Self { routes: Arc::new(Routes::new(routes)), proxy: Proxy::new(), extra: Router::new() }
     }
 
     /// Serves these routes itself, before any service is looked for.
@@ -61,7 +44,6 @@ impl Gateway {
             .route("/", get(index))
             .route("/livez", get(|| async { Json(json!({ "status": "alive" })) }))
             .route("/readyz", get(readyz))
-            .route("/metrics", get(metrics))
             .fallback(pass)
             .with_state(self.clone())
             .merge(shop_edge::problem::routes())
@@ -90,15 +72,6 @@ async fn index() -> Response {
 
 async fn readyz(State(gateway): State<Gateway>) -> Response {
     ready::ready(&gateway.proxy, &gateway.routes.services()).await
-}
-
-async fn metrics(State(gateway): State<Gateway>) -> Response {
-    match &gateway.metrics {
-        Some(render) => {
-            ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], render()).into_response()
-        }
-        None => Problem::not_found().into_response(),
-    }
 }
 
 async fn pass(State(gateway): State<Gateway>, request: Request<Body>) -> Response {

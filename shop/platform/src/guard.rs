@@ -12,26 +12,32 @@ use shop_edge::{Auth, Problem};
 
 use crate::platform;
 
-/// `/metrics` of a process that has no gateway, guarded.
-pub(crate) fn own_metrics(auth: Arc<Auth>, is_loopback: bool) -> Router {
-    let Some(numbers) = platform::metrics() else { return Router::new() };
-    let render = move || {
-        let text = numbers.render();
-        async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text) }
-    };
-    metrics(Router::new().route("/metrics", get(render)), auth, is_loopback)
+/// `/metrics` of this process, guarded unless only this machine can call.
+pub(crate) fn metrics(auth: Arc<Auth>, is_loopback: bool) -> Router {
+    match platform::metrics() {
+        Some(numbers) => rendered(move || numbers.render(), auth, is_loopback),
+        None => Router::new(),
+    }
 }
 
-/// Guards `/metrics` unless only this machine can call.
-pub(crate) fn metrics(router: Router, auth: Arc<Auth>, is_loopback: bool) -> Router {
+fn rendered(
+    render: impl Fn() -> String + Clone + Send + Sync + 'static,
+    auth: Arc<Auth>,
+    is_loopback: bool,
+) -> Router {
+    let answer = move || {
+        let text = render();
+        async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text) }
+    };
+    let router = Router::new().route("/metrics", get(answer));
     if is_loopback {
         return router;
     }
-    router.layer(middleware::from_fn_with_state(auth, ask))
+    router.route_layer(middleware::from_fn_with_state(auth, ask))
 }
 
 async fn ask(State(auth): State<Arc<Auth>>, request: Request, next: Next) -> Response {
-    if request.uri().path() != "/metrics" || is_operator(&auth, &request) {
+    if is_operator(&auth, &request) {
         return next.run(request).await;
     }
     Problem::unauthorized("Metrics ask for the operator's token.").into_response()
@@ -53,26 +59,28 @@ mod tests {
 
     use super::*;
 
-    async fn check(is_loopback: bool, token: Option<&str>, path: &str, expected: StatusCode) {
+    async fn check(is_loopback: bool, token: Option<&str>, expected: StatusCode) {
         let auth = Arc::new(Auth::ephemeral(Arc::new(SystemClock)).unwrap());
         let token = token.map(|token| token.replace("OPERATOR", auth.operator_token()));
-        let ok = || async { "ok" };
-        let router = Router::new().route("/metrics", get(ok)).route("/livez", get(ok));
-        let mut request = Request::get(path);
-        if let Some(token) = token {
+        let router = rendered(|| "calls 1\n".to_owned(), auth, is_loopback);
+        let mut request = Request::get("/metrics");
+        if let Some(token) = &token {
             request = request.header(AUTHORIZATION, token);
         }
         let request = request.body(Body::empty()).unwrap();
-        let answer = metrics(router, auth, is_loopback).oneshot(request).await.unwrap();
-        assert_eq!(answer.status(), expected, "{is_loopback} {path}");
+        let answer = router.oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), expected, "{is_loopback} {token:?}");
+        if expected == StatusCode::OK {
+            let bytes = axum::body::to_bytes(answer.into_body(), 100).await.unwrap();
+            assert_eq!(bytes, "calls 1\n");
+        }
     }
 
     #[tokio::test]
     async fn metrics_are_open_on_this_machine_and_the_operators_beyond_it() {
-        check(true, None, "/metrics", StatusCode::OK).await;
-        check(false, None, "/metrics", StatusCode::UNAUTHORIZED).await;
-        check(false, Some("Bearer nonsense"), "/metrics", StatusCode::UNAUTHORIZED).await;
-        check(false, Some("Bearer OPERATOR"), "/metrics", StatusCode::OK).await;
-        check(false, None, "/livez", StatusCode::OK).await;
+        check(true, None, StatusCode::OK).await;
+        check(false, None, StatusCode::UNAUTHORIZED).await;
+        check(false, Some("Bearer nonsense"), StatusCode::UNAUTHORIZED).await;
+        check(false, Some("Bearer OPERATOR"), StatusCode::OK).await;
     }
 }

@@ -240,7 +240,8 @@ impl Platform {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut rng = Rng::from_entropy();
         let name = process_name("shop", &mut rng);
-        let metrics = metrics();
+        // Before the engines: whoever has a handle before counts into nothing.
+        let _for_all_of_the_process = metrics();
         let services = topology::services();
         let whole = topology::whole()?;
         let (carrier, stores) = tokio::try_join!(
@@ -290,9 +291,11 @@ impl Platform {
             shop.clock.clone(),
             doors.clone(),
         );
-        let gateway = gateway(routes, metrics, &carrier, &shop).with_routes(backups.routes());
-        let router = guard::metrics(gateway.router(), auth.clone(), address.ip().is_loopback());
-        let gateway = tokio::spawn(shop_edge::serve::serve_bare(door, router, doors.clone()));
+        let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
+        let gateway =
+            gateway(routes, &carrier, &shop).with_routes(metrics).with_routes(backups.routes());
+        let gateway =
+            tokio::spawn(shop_edge::serve::serve_bare(door, gateway.router(), doors.clone()));
         let parts = tokio::spawn(parts.run(end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
         Ok(Self { address, auth, doors, end, gateway, parts, carrier, folder })
@@ -380,20 +383,13 @@ impl Platform {
     }
 }
 
-fn gateway(
-    routes: Vec<Route>,
-    metrics: Option<Metrics>,
-    carrier: &Carrier,
-    shop: &console::Shop,
-) -> Gateway {
+fn gateway(routes: Vec<Route>, carrier: &Carrier, shop: &console::Shop) -> Gateway {
     let (auth, clock) = (shop.auth.clone(), shop.clock.clone());
-    let gateway = Gateway::new(routes)
-        .with_routes(console::routes(shop.clone()))
-        .with_routes(operator::routes(Some(carrier), auth, clock));
-    match metrics {
-        Some(metrics) => gateway.with_metrics(move || metrics.render()),
-        None => gateway,
-    }
+    Gateway::new(routes).with_routes(console::routes(shop.clone())).with_routes(operator::routes(
+        Some(carrier),
+        auth,
+        clock,
+    ))
 }
 
 pub(crate) fn watch(service: &Service, deps: &Deps) -> console::Watched {

@@ -72,6 +72,8 @@ impl Serving {
         let mut rng = Rng::from_entropy();
         let name = process_name(service.name, &mut rng);
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
+        // Before the engines: whoever has a handle before counts into nothing.
+        let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
         let whole = topology::whole()?;
         let services = [service];
         let (carrier, stores) = tokio::try_join!(
@@ -82,8 +84,7 @@ impl Serving {
             return Err(StartError::Cut);
         };
         let process = engines.process(&name, &carrier, probe);
-        let process = mail::with_courier(process, courier.as_ref())
-            .with_routes(guard::own_metrics(auth.clone(), address.ip().is_loopback()));
+        let process = mail::with_courier(process, courier.as_ref()).with_routes(metrics);
         let (store, broker) = (store.clone(), carrier.broker.clone());
         let deps = Deps { store, broker, clock, rng, auth, process };
         let end = CancellationToken::new();
@@ -103,10 +104,8 @@ impl Serving {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
         let end = CancellationToken::new();
-        let mut gateway = Gateway::new(routes);
-        if let Some(metrics) = platform::metrics() {
-            gateway = gateway.with_metrics(move || metrics.render());
-        }
+        let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
+        let mut gateway = Gateway::new(routes).with_routes(metrics);
         let mut carrier = None;
         if engines.alone_because().is_none() {
             let mut rng = Rng::from_entropy();
@@ -135,9 +134,9 @@ impl Serving {
         } else {
             gateway = gateway.with_routes(without_console());
         }
-        gateway = gateway.with_routes(operator::routes(carrier.as_ref(), auth.clone(), clock));
-        let router = guard::metrics(gateway.router(), auth, address.ip().is_loopback());
-        let running = tokio::spawn(shop_edge::serve::serve_bare(listener, router, end.clone()));
+        gateway = gateway.with_routes(operator::routes(carrier.as_ref(), auth, clock));
+        let running =
+            tokio::spawn(shop_edge::serve::serve_bare(listener, gateway.router(), end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
         Ok(Self { address, end, running, carrier, folder })
     }

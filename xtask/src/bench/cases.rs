@@ -147,8 +147,8 @@ pub(super) const ENGINES: &[Bench] = &[
         title: "PostgreSQL store",
         about: "Units of a mark, two events and a row, `synchronous_commit=on`. The floor is one connection that \
                 sends the same rows as arrays, as many per transaction as there are writers, under the \
-                advisory lock; goal: 0.6. For the server floor the server makes the rows by itself, which no \
-                client can reach; inserts are one row per transaction from at most eight connections. \
+                advisory lock; goal: 0.6. For the server floor the server makes the rows by itself, so \
+                that the client's work is left out; inserts are one row per transaction from at most eight connections. \
                 Limit: two cores, which server and client share.",
         package: "switchboard-store-postgres",
         more: &["--example", "bench"],

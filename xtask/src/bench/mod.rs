@@ -54,12 +54,10 @@ pub(crate) fn run(only: &[String], dry: bool) -> anyhow::Result<()> {
         engines::ready_to_start(&engines::session::ours()?)?;
         let session = Session::start()?;
         let peers = peers::Peers::start()?;
-        let perf_test = match engines.iter().any(|bench| bench.name == "rabbit") {
-            true => perftest::class_path()?,
-            false => String::new(),
-        };
+        let with_rabbit = engines.iter().any(|bench| bench.name == "rabbit");
+        let perf_test = with_rabbit.then(perftest::class_path).transpose()?;
         let mut environment: Vec<_> = session.environment().chain(peers.environment()).collect();
-        environment.push(("SWITCHBOARD_BENCH_PERFTEST", &perf_test));
+        environment.extend(perf_test.as_deref().map(|path| ("SWITCHBOARD_BENCH_PERFTEST", path)));
         for bench in &engines {
             with_engines.push_str(&measure(bench, &environment)?);
         }

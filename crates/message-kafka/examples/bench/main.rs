@@ -93,8 +93,14 @@ impl Bench {
         self.print("produce", &mut ours, &mut twin, &mut ratios, "");
         let (mut own_delays, mut raw_delays) = (Vec::new(), Vec::new());
         for round in 0..=rounds {
-            let own = self.one_by_one(batches.concat().into_iter().take(SINGLE)).await?;
-            let other = raw.one_by_one(&format!("{}raw", self.prefix), &texts[..SINGLE])?;
+            let place = format!("{}raw", self.prefix);
+            let (own, other) = if round % 2 == 0 {
+                let own = self.one_by_one(&batches[0][..SINGLE]).await?;
+                (own, raw.one_by_one(&place, &texts[..SINGLE])?)
+            } else {
+                let other = raw.one_by_one(&place, &texts[..SINGLE])?;
+                (self.one_by_one(&batches[0][..SINGLE]).await?, other)
+            };
             if round > 0 {
                 own_delays.push(own);
                 raw_delays.push(other);
@@ -171,11 +177,12 @@ impl Bench {
     }
 
     /// Publishes one record at a time. The times to their acks.
-    async fn one_by_one(&self, records: impl Iterator<Item = Envelope>) -> Outcomes<Vec<Duration>> {
+    async fn one_by_one(&self, records: &[Envelope]) -> Outcomes<Vec<Duration>> {
         let mut delays = Vec::with_capacity(SINGLE);
         for record in records {
+            let batch = vec![record.clone()];
             let begun = Instant::now();
-            for answer in self.broker.publish(vec![record]).await {
+            for answer in self.broker.publish(batch).await {
                 answer?;
             }
             delays.push(begun.elapsed());

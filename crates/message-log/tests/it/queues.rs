@@ -12,7 +12,7 @@ use switchboard_message::{Broker, ConsumeError, MemoryBroker, Outcome};
 use switchboard_message_log::{LogBroker, OpenError, Options};
 use switchboard_testkit::file::FaultyFiles;
 use switchboard_testkit::message::Subject;
-use switchboard_testkit::message::exchange::{body_of, numbered, twins};
+use switchboard_testkit::message::exchange::{body_of, differential, numbered};
 
 use crate::{open, options};
 
@@ -397,12 +397,12 @@ fn the_capability_is_promised() {
 /// Queues on the log and in memory deliver the same, whatever is declared and done.
 #[tokio::test]
 async fn the_log_and_memory_deliver_the_same() {
-    let mut tally = twins::Tally::default();
+    let mut tally = differential::Tally::default();
     for seed in 0..40 {
         let dir = tempfile::tempdir().unwrap();
         let memory = Subject::new(MemoryBroker::new(Arc::new(SystemClock)));
         let log = Subject::new(open(dir.path()));
-        twins::compare(&memory, &log, seed, &mut tally).await;
+        differential::compare(&memory, &log, seed, &mut tally).await;
     }
     tally.assert_whole();
 }

@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod counted;
+mod differential;
 mod faults;
 mod letters;
 mod proxy;
 mod python;
 mod restarts;
 mod server;
-mod twins;
 
 mod suite {
     use switchboard_testkit::message::Subject;

@@ -61,8 +61,8 @@ pub struct Queue {
     /// How often a message may come back: it is handed out at most once more than this.
     /// Default 20, as RabbitMQ has it since 4.0.
     pub delivery_limit: u32,
-    /// How many messages may wait, at least 1. Beyond it the first in line go (RabbitMQ's default, named
-    /// `drop-head` there). Default no limit.
+    /// How many messages may wait, at least 1. Beyond it the first in line go (RabbitMQ's default,
+    /// named `drop-head` there). Default no limit.
     pub max_length: Option<u64>,
     /// Whether only one of the workers gets jobs at a time. Default all do.
     pub single_active_consumer: bool,

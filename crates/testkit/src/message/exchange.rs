@@ -11,15 +11,15 @@
 //! - [`routing`] exchanges, bindings, alternates, declarations
 //! - [`working`] order, prefetch, settling, workers that come and go
 //! - [`dying`] dead letters, limits, time to live
-//! - [`twins`] random work, done by two brokers and compared
+//! - [`differential`] random work, done by two brokers and compared
 //!
 //! [`Queues`]: switchboard_message::exchange::Queues
 //! [`Worker`]: switchboard_message::exchange::Worker
 
+pub mod differential;
 pub mod dying;
 mod hand;
 pub mod routing;
-pub mod twins;
 pub mod working;
 
 pub use hand::{Hand, body_of, numbered};

@@ -218,11 +218,10 @@ async fn ready_is_every_service_with_its_own_word() {
 #[tokio::test]
 async fn what_the_door_answers_itself() {
     let extra = Router::new().route("/console", get(|| async { "the console" }));
-    let gateway = Gateway::new([]).with_metrics(|| "calls 1\n".to_owned()).with_routes(extra);
+    let gateway = Gateway::new([]).with_routes(extra);
     let door = Door::of(gateway).await;
     assert_eq!(door.get("/").await.json()["_links"]["orders"]["href"], "/api/v1/orders");
     assert_eq!(door.get("/livez").await.status, 200);
-    assert_eq!(door.get("/metrics").await.bytes, "calls 1\n");
     assert_eq!(door.get("/console").await.bytes, "the console");
     assert_eq!(door.get("/problems/validation").await.json()["status"], 422);
     let wrong = door.call(door.request("POST", "/livez").body(Body::empty()).unwrap()).await;

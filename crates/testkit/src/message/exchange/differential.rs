@@ -209,7 +209,7 @@ async fn ready(subject: &Subject) -> BTreeMap<Name, u64> {
 impl Plan {
     /// The plan of a seed.
     fn random(seed: u64) -> Self {
-        let mut draw = Draw { rng: Rng::from_seed(seed), prefix: format!("twins-{seed}") };
+        let mut draw = Draw { rng: Rng::from_seed(seed), prefix: format!("plan-{seed}") };
         let layout = draw.layout();
         let acts = (0..24).map(|_| draw.act(&layout));
         // In the end everything is looked at.
