@@ -17,14 +17,26 @@
 //!
 //! # The parts
 //!
+//! - [`call`] what every layer reads of a call
+//! - [`outcome`] how a finished call counts
+//! - [`rejected`] the one error that policies make
+//! - [`control`] what an operator sees and can do
 //! - [`timeout`] an attempt ends in time
 //! - [`retry`] an attempt that may pass by itself is repeated
 //! - [`backoff`] how long to wait between attempts: a pure policy
 
 pub mod backoff;
+pub mod call;
+pub mod control;
+pub mod outcome;
+pub mod rejected;
 pub mod retry;
 pub mod timeout;
 
 pub use backoff::{Backoff, InvalidBackoff};
+pub use call::{Call, Carries};
+pub use control::Registry;
+pub use outcome::{Classifier, Outcome};
+pub use rejected::{CallError, PolicyName, Reason, Rejected, SeamError};
 pub use retry::{Retry, RetryLayer};
 pub use timeout::{Elapsed, Timeout, TimeoutLayer};

@@ -1,0 +1,93 @@
+//! The policies of a process by name, and what was done to them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use switchboard_core::Clock;
+
+use super::{Action, ControlError, Controlled, Record, View};
+
+/// Records that are kept; the oldest go first.
+const RECORDS: usize = 256;
+
+/// The policies of a process. Clones are one registry.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    clock: Arc<dyn Clock>,
+    policies: Arc<Mutex<BTreeMap<&'static str, Arc<dyn Controlled>>>>,
+    records: Arc<Mutex<VecDeque<Record>>>,
+}
+
+// === impl Registry ===
+
+impl Registry {
+    /// None yet. Times of records come from `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, policies: Arc::default(), records: Arc::default() }
+    }
+
+    /// Shows this policy from now on, instead of one that had its name.
+    pub fn register(&self, policy: Arc<dyn Controlled>) {
+        let name = policy.view().name;
+        self.policies.lock().insert(name.as_str(), policy);
+    }
+
+    /// All policies, by name.
+    pub fn views(&self) -> Vec<View> {
+        // The lock is not held while policies are asked: they may register others.
+        let policies: Vec<_> = self.policies.lock().values().cloned().collect();
+        policies.iter().map(|policy| policy.view()).collect()
+    }
+
+    /// One policy.
+    pub fn view(&self, name: &str) -> Option<View> {
+        let policy = self.policies.lock().get(name).cloned()?;
+        Some(policy.view())
+    }
+
+    /// Does what an operator asks of one policy, and records it.
+    ///
+    /// # Errors
+    /// [`ControlError`]; then nothing has changed, and nothing is recorded.
+    pub fn act(
+        &self,
+        name: &str,
+        action: Action,
+        actor: &str,
+        why: &str,
+    ) -> Result<Record, ControlError> {
+        let policy = self.policies.lock().get(name).cloned();
+        let policy = policy.ok_or_else(|| ControlError::Unknown(name.to_owned()))?;
+        let before = policy.view().state;
+        policy.act(&action)?;
+        let after = policy.view();
+        let record = Record {
+            at: self.clock.now(),
+            policy: after.name,
+            action,
+            actor: actor.to_owned(),
+            why: why.to_owned(),
+            before,
+            after: after.state,
+        };
+        let mut records = self.records.lock();
+        if records.len() == RECORDS {
+            records.pop_front();
+        }
+        records.push_back(record.clone());
+        tracing::warn!(
+            policy = name,
+            action = record.action.name(),
+            actor,
+            why,
+            "an operator acted on a policy"
+        );
+        Ok(record)
+    }
+
+    /// What operators did, newest first; the last 256.
+    pub fn records(&self) -> Vec<Record> {
+        self.records.lock().iter().rev().cloned().collect()
+    }
+}

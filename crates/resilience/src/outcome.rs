@@ -1,0 +1,75 @@
+//! How a finished call counts: the three-way question that breakers, limits and budgets ask.
+//!
+//! Two answers are not enough (B4): a "not found" says nothing about the health of a dependency, and counting it as a failure opens a
+//! breaker over wrong input, while counting it as a success hides real failures behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::SeamError;
+
+/// How a finished call counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The dependency works.
+    Success,
+    /// The dependency failed; it may have said when to come back.
+    Failure {
+        /// When it wants to be asked again (`Retry-After`, `grpc-retry-pushback-ms`).
+        retry_after: Option<Duration>,
+    },
+    /// It says nothing about the dependency.
+    Ignore,
+}
+
+/// Says how an answer counts. Shared by all clones of a layer.
+pub struct Classifier<T, E>(Arc<Classify<T, E>>);
+
+type Classify<T, E> = dyn Fn(&Result<T, E>) -> Outcome + Send + Sync;
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// A failure without a hint when to come back.
+    pub const FAILURE: Self = Self::Failure { retry_after: None };
+}
+
+// === impl Classifier ===
+
+impl<T, E> Classifier<T, E> {
+    /// By this function.
+    pub fn new(classify: impl Fn(&Result<T, E>) -> Outcome + Send + Sync + 'static) -> Self {
+        Self(Arc::new(classify))
+    }
+
+    /// How this answer counts.
+    pub fn classify(&self, answer: &Result<T, E>) -> Outcome {
+        (self.0)(answer)
+    }
+}
+
+impl<T, E: SeamError> Classifier<T, E> {
+    /// Answers are successes, errors failures; what a policy further in rejected says nothing about
+    /// the dependency, but for a time-out, which does (B13).
+    pub fn of_errors() -> Self {
+        Self::new(|answer| match answer {
+            Ok(_) => Outcome::Success,
+            Err(error) => match error.rejected() {
+                Some(rejected) if rejected.reason != crate::Reason::TimedOut => Outcome::Ignore,
+                _ => Outcome::FAILURE,
+            },
+        })
+    }
+}
+
+impl<T, E> Clone for Classifier<T, E> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T, E> std::fmt::Debug for Classifier<T, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Classifier")
+    }
+}
