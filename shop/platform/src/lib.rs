@@ -45,3 +45,4 @@ pub mod upstream;
 mod guard;
 mod keep;
 mod operator;
+mod resilience;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use shop_edge::{Auth, AuthError, Deps, Parts};
 use shop_gateway::{Gateway, Route};
 use switchboard_core::{BoxError, Clock, Rng, SystemClock};
+use switchboard_resilience::Registry;
 use switchboard_telemetry::Metrics;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -23,7 +24,7 @@ use crate::keep::kept;
 use crate::load::client::{Call, Client};
 use crate::mail::{self, Mail};
 use crate::topology::{self, Service};
-use crate::{console, guard, operator};
+use crate::{console, guard, operator, resilience};
 
 /// Calls that are running when the shop is asked to end have so long.
 const DOORS: Duration = Duration::from_millis(1_500);
@@ -250,6 +251,7 @@ impl Platform {
         )?;
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
         let (doors, end) = (CancellationToken::new(), CancellationToken::new());
+        let policies = Registry::new(clock.clone());
 
         let mut routes = Vec::new();
         let mut parts = Parts::new();
@@ -264,7 +266,8 @@ impl Platform {
                 process: mail::with_courier(
                     engines.process(&name, &carrier, probe),
                     courier.as_ref(),
-                ),
+                )
+                .with_extra(policies.clone()),
             };
             let (listener, at) = bind(ANY, false).await?;
             routes.extend(service.paths.iter().map(|path| Route::new(path, service.name, at)));
@@ -273,6 +276,7 @@ impl Platform {
         }
         let client = Client::new(format!("http://{}", local(address)));
         let shop = console::Shop {
+            policies: policies.clone(),
             services: watched,
             broker: carrier.broker.clone(),
             auth: auth.clone(),
@@ -385,11 +389,10 @@ impl Platform {
 
 fn gateway(routes: Vec<Route>, carrier: &Carrier, shop: &console::Shop) -> Gateway {
     let (auth, clock) = (shop.auth.clone(), shop.clock.clone());
-    Gateway::new(routes).with_routes(console::routes(shop.clone())).with_routes(operator::routes(
-        Some(carrier),
-        auth,
-        clock,
-    ))
+    Gateway::new(routes)
+        .with_routes(console::routes(shop.clone()))
+        .with_routes(resilience::routes(shop.policies.clone(), auth.clone()))
+        .with_routes(operator::routes(Some(carrier), auth, clock))
 }
 
 pub(crate) fn watch(service: &Service, deps: &Deps) -> console::Watched {

@@ -12,6 +12,7 @@ use axum::routing::any;
 use shop_edge::{Auth, Deps, Problem, Process};
 use shop_gateway::{Gateway, Route, Upstreams};
 use switchboard_core::{BoxError, Clock, Rng, SystemClock};
+use switchboard_resilience::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,7 @@ use crate::load::client::{Call, Client};
 use crate::platform::{self, Options, StartError, bind, local, process_name};
 use crate::topology::{self, Service};
 use crate::upstream::Upstream;
-use crate::{console, guard, mail, operator};
+use crate::{console, guard, mail, operator, resilience};
 
 /// What the gateway is called where services are named.
 pub const GATEWAY: &str = "gateway";
@@ -84,7 +85,11 @@ impl Serving {
             return Err(StartError::Cut);
         };
         let process = engines.process(&name, &carrier, probe);
-        let process = mail::with_courier(process, courier.as_ref()).with_routes(metrics);
+        let policies = Registry::new(clock.clone());
+        let process = mail::with_courier(process, courier.as_ref())
+            .with_extra(policies.clone())
+            .with_routes(metrics)
+            .with_routes(resilience::routes(policies, auth.clone()));
         let (store, broker) = (store.clone(), carrier.broker.clone());
         let deps = Deps { store, broker, clock, rng, auth, process };
         let end = CancellationToken::new();
@@ -105,7 +110,10 @@ impl Serving {
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
         let end = CancellationToken::new();
         let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
-        let mut gateway = Gateway::new(routes).with_routes(metrics);
+        let policies = Registry::new(clock.clone());
+        let mut gateway = Gateway::new(routes)
+            .with_routes(metrics)
+            .with_routes(resilience::routes(policies.clone(), auth.clone()));
         let mut carrier = None;
         if engines.alone_because().is_none() {
             let mut rng = Rng::from_entropy();
@@ -122,6 +130,7 @@ impl Serving {
                 platform::watch(service, &Deps { store, broker, clock, rng, auth, process })
             });
             let shop = console::Shop {
+                policies: policies.clone(),
                 services: watched.collect(),
                 broker: broker.broker.clone(),
                 auth: auth.clone(),

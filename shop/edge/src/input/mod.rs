@@ -2,7 +2,7 @@
 
 mod json;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -214,6 +214,32 @@ impl Input {
         }
     }
 
+    /// An object of numbers by names that the caller chooses, at most 100.
+    pub fn numbers(&mut self, field: &'static str) -> BTreeMap<String, f64> {
+        let mut numbers = BTreeMap::new();
+        match self.take(field) {
+            None => {}
+            Some(Value::Object(fields)) if fields.len() <= ERRORS_MAX => {
+                for (name, value) in fields {
+                    match value.as_f64() {
+                        Some(number) => {
+                            numbers.insert(name, number);
+                        }
+                        None => {
+                            let inner = format!("{field}/{}", escaped(&name));
+                            self.wrong(&inner, "type", "must be a number");
+                        }
+                    }
+                }
+            }
+            Some(Value::Object(_)) => {
+                self.wrong(field, "length", format!("must hold at most {ERRORS_MAX} numbers"));
+            }
+            Some(_) => self.wrong(field, "type", "must be an object of numbers"),
+        }
+        numbers
+    }
+
     /// A list of objects, of a length within the bounds.
     pub fn list<T>(
         &mut self,
@@ -257,7 +283,7 @@ impl Input {
             .cloned()
             .collect();
         for field in unknown {
-            self.wrong(&field.replace('~', "~0").replace('/', "~1"), "unknown", "is not a field");
+            self.wrong(&escaped(&field), "unknown", "is not a field");
         }
     }
 
@@ -269,6 +295,11 @@ impl Input {
         self.unknown();
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
     }
+}
+
+/// A name as a part of a JSON Pointer (RFC 6901).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 impl<S: Send + Sync> FromRequest<S> for Input {
@@ -316,6 +347,17 @@ mod tests {
 
     fn pointers(problem: &Problem) -> Vec<(&str, &str)> {
         problem.errors().iter().map(|error| (&*error.pointer, error.code)).collect()
+    }
+
+    #[test]
+    fn numbers_are_taken_by_whatever_name_and_what_is_none_is_named() {
+        let mut input = Input::parse(br#"{"set": {"a": 1, "b": 0.5}}"#).unwrap();
+        let numbers = input.numbers("set");
+        input.finish().unwrap();
+        assert_eq!(numbers.into_iter().collect::<Vec<_>>(), [("a".into(), 1.0), ("b".into(), 0.5)]);
+        let mut input = Input::parse(br#"{"set": {"a/b": "x"}}"#).unwrap();
+        assert!(input.numbers("set").is_empty());
+        assert_eq!(pointers(&input.finish().unwrap_err()), [("#/set/a~1b", "type")]);
     }
 
     #[test]

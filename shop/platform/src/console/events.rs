@@ -20,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::sample::Sample;
 use super::session::SignedIn;
-use super::{Console, key, order, orders, overview, parked};
+use super::{Console, key, order, orders, overview, parked, policies};
 
 /// Between two looks.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ enum View {
     Orders,
     Order(String),
     Parked,
+    Policies,
     Key(key::Place),
 }
 
@@ -87,6 +88,7 @@ impl View {
             ("orders", None, ..) => Self::Orders,
             ("orders", Some(id), None, _) => Self::Order(id.to_owned()),
             ("parked", None, ..) => Self::Parked,
+            ("policies", None, ..) => Self::Policies,
             ("parked", Some(service), Some(group), Some(_)) => {
                 // The key is the rest, whatever is in it.
                 let rest = page.splitn(4, '/').nth(3)?;
@@ -150,6 +152,7 @@ impl Watching {
             View::Orders => orders::fragments(shop, None).await,
             View::Order(id) => order::fragments(shop, id).await.unwrap_or_default(),
             View::Parked => parked::fragments(shop).await,
+            View::Policies => policies::fragments(shop).await,
             View::Key(place) => key::fragments(shop, place).await,
         }
     }

@@ -26,6 +26,7 @@ pub(super) enum Here {
     Overview,
     Orders,
     Parked,
+    Policies,
 }
 
 /// Where an entry of the menu leads, its name, and the page that it is, if it is one.
@@ -34,7 +35,13 @@ type Entry = (&'static str, &'static str, Option<Here>);
 /// The menu along the flow: a station, and what can be looked at there. Later pages find their
 /// place here.
 const FLOW: [(&str, &[Entry]); 7] = [
-    ("edge", &[("/console#edge", "Services", None)]),
+    (
+        "edge",
+        &[
+            ("/console#edge", "Services", None),
+            ("/console/policies", "Policies", Some(Here::Policies)),
+        ],
+    ),
     ("decide", &[("/console/orders", "Orders", Some(Here::Orders))]),
     ("commit", &[("/console#commit", "Stores", None)]),
     ("relay", &[("/console#relay", "Outboxes", None)]),
@@ -49,10 +56,11 @@ const FLOW: [(&str, &[Entry]); 7] = [
     ("read", &[("/console#read", "Health & metrics", None)]),
 ];
 
-const KEYS: [(&str, &str); 6] = [
+const KEYS: [(&str, &str); 7] = [
     ("g o", "Overview"),
     ("g d", "Orders"),
     ("g p", "Parked keys"),
+    ("g e", "Policies"),
     ("/", "find an order"),
     ("t", "light or dark"),
     ("?", "these keys"),

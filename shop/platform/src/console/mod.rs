@@ -7,6 +7,7 @@
 //! - `overview` the map of services, topics and groups, with rates and lag
 //! - `orders` the last orders; `order` one of them with its saga, `stuck` what to do when it waits for a person
 //! - `parked` keys behind a failed message; `key` one of them, and its replay
+//! - `policies` breakers, limits and budgets, and the operator's hand on them
 //! - `session` signing in, and forms that only our own pages may send
 //! - `sample` what the pages show, read at one moment
 
@@ -18,6 +19,7 @@ mod order;
 mod orders;
 mod overview;
 mod parked;
+mod policies;
 mod sample;
 mod session;
 mod sign_in;
@@ -36,6 +38,7 @@ use shop_edge::Auth;
 use switchboard_core::{Clock, Name};
 use switchboard_handler::Description;
 use switchboard_message::{Broker, Capability};
+use switchboard_resilience::Registry;
 use switchboard_store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +66,8 @@ pub struct Shop {
     pub auth: Arc<Auth>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The policies of this process.
+    pub policies: Registry,
     /// The public port, for what services answer.
     pub client: Client,
     /// The shop ends: streams must not keep it.
@@ -114,6 +119,9 @@ pub fn routes(shop: Shop) -> Router {
         .route("/console/parked/{service}/{group}/{key}", get(key::page))
         .route("/console/parked/{service}/{group}/{key}/replay", post(key::replay))
         .route("/console/parked/{service}/{group}/{key}/skip", post(key::skip))
+        .route("/console/policies", get(policies::page))
+        .route("/console/policies/{name}/isolate", post(policies::isolate))
+        .route("/console/policies/{name}/release", post(policies::release))
         .route("/console/live/{*page}", get(events::stream))
         .route("/console/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/console/sign-out", post(sign_in::sign_out))

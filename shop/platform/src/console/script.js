@@ -92,7 +92,7 @@ if (themes) {
 
 // --- keys -----------------------------------------------------------------------------------------------------------------------
 
-const pages = { o: "/console", d: "/console/orders", p: "/console/parked" };
+const pages = { o: "/console", d: "/console/orders", p: "/console/parked", e: "/console/policies" };
 let waitsForPage = 0;
 
 function help() {
