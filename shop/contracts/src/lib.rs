@@ -3,6 +3,7 @@
 //! | topic | key | carries |
 //! |---|---|---|
 //! | `users.events` | user | [`users`] |
+//! | `content.events` | post | [`content`] |
 //! | `payments.commands` | account | [`payments`] |
 //! | `inventory.commands` | order | [`inventory`] reservations |
 //! | `inventory.products` | sku | [`inventory::ProductListed`] |
@@ -11,6 +12,7 @@
 //! | `orders.events` | order | [`orders`] |
 //! | `notifications.email`, `.analytics`, `.notification` | as it came | what the event router passes on |
 
+pub mod content;
 pub mod inventory;
 pub mod money;
 pub mod orders;
