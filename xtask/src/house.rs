@@ -46,6 +46,7 @@ pub(crate) const ROWS: &[(&str, Row)] = &[
     ("shop-contracts", Row::At(4)),
     ("shop-edge", Row::At(4)),
     ("shop-users", Row::At(5)),
+    ("shop-content", Row::At(5)),
     ("shop-orders", Row::At(5)),
     ("shop-payments", Row::At(5)),
     ("shop-inventory", Row::At(5)),
