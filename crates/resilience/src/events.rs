@@ -214,7 +214,7 @@ mod tests {
         events.listen(move |event| {
             into.lock().push(number(event));
             if number(event) < 3 {
-                again.tell(super::tests::event(number(event) + 1));
+                again.tell(self::event(number(event) + 1));
             }
         });
         events.tell(event(1));

@@ -52,3 +52,8 @@ pub use rejected::{CallError, PolicyName, Reason, Rejected, SeamError};
 pub use retry::{Retry, RetryLayer};
 pub use ticker::Ticker;
 pub use timeout::{Elapsed, Timeout, TimeoutLayer};
+
+/// The example of the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

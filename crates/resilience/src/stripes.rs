@@ -133,6 +133,13 @@ impl<T: Default> Stripes<T> {
         }
     }
 
+    /// This thread's part, if it has one of its own already.
+    #[inline(always)]
+    pub(crate) fn own(&self) -> Option<&T> {
+        let stripe = self.own.get()?.get(usize::from(SLOT.get()))?;
+        stripe.get().map(|padded| &padded.0)
+    }
+
     /// Gives every thread a stripe from now on. Allocates the table here, and a stripe at the first
     /// use by each thread; after that nothing.
     pub(crate) fn spread(&self) {
@@ -140,6 +147,7 @@ impl<T: Default> Stripes<T> {
     }
 
     /// Whether threads have stripes of their own.
+    #[cfg(test)]
     pub(crate) fn is_spread(&self) -> bool {
         self.own.get().is_some()
     }

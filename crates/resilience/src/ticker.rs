@@ -104,8 +104,7 @@ impl Ticker {
     pub fn now(&self) -> u64 {
         match &self.0 {
             Source::Coarse => COARSE.now(),
-            Source::Tokio(origin) => ORIGIN + whole_ms(origin.elapsed()),
-            Source::Manual(now) => now.load(Ordering::SeqCst),
+            other => other.ask(),
         }
     }
 
@@ -120,6 +119,20 @@ impl Default for Ticker {
     /// [`Ticker::coarse`].
     fn default() -> Self {
         Self::coarse()
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Kept out of the callers, so that what reads coarse time stays small.
+    #[cold]
+    fn ask(&self) -> Tick {
+        match self {
+            Self::Coarse => COARSE.now(),
+            Self::Tokio(origin) => ORIGIN + whole_ms(origin.elapsed()),
+            Self::Manual(now) => now.load(Ordering::SeqCst),
+        }
     }
 }
 

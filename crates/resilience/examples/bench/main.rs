@@ -1,7 +1,7 @@
 //! What a breaker costs a call, beside a floor of the same process and beside other breakers: one line of JSON per case.
 //!
 //! ```text
-//! cargo run --release -p switchboard-resilience --example bench [-- ROUNDS [CALLS]]
+//! cargo run --release -p switchboard-resilience --example bench [-- ROUNDS [CALLS [CASE]]]
 //! ```
 //!
 //! The floor is one relaxed load and one atomic addition, on one line of memory. Each round measures the floor and then the case, on as
@@ -52,17 +52,20 @@ impl Case {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
-    let rounds = arguments.next().transpose()?.unwrap_or(9);
-    let calls = arguments.next().transpose()?.unwrap_or(2_000_000);
+    let mut arguments = std::env::args().skip(1);
+    let rounds = arguments.next().map_or(Ok(9), |rounds| rounds.parse())?;
+    let calls = arguments.next().map_or(Ok(2_000_000), |calls| calls.parse())?;
+    let only = arguments.next();
     let mut cases = ours::cases();
     cases.extend(peers::cases());
-    for case in &cases {
+    for case in cases.iter().filter(|case| only.as_deref().is_none_or(|only| case.name == only)) {
         for threads in [1, 2] {
             measure(case, threads, rounds, calls / case.share);
         }
     }
-    tail::measure(calls)?;
+    if only.is_none() {
+        tail::measure(calls)?;
+    }
     Ok(())
 }
 

@@ -17,6 +17,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("closed, slow calls, time window", plain(closed(Options::recommended())))
             .with_goals(3.0, 1.0),
         Case::new("closed, exact count window", plain(closed(count))),
+        Case::new("no breaker, tower service", bare()),
         Case::new("closed, tower layer", layered(closed(Options::recommended())))
             .with_goals(3.0, 1.0),
         Case::new("open", plain(open())).with_goals(0.3, 0.3),
@@ -60,26 +61,37 @@ fn plain(breaker: Breaker) -> impl Fn() -> Run {
     }
 }
 
+type Error = CallError<Infallible>;
+
+/// What the rows with a layer cost without it.
+fn bare() -> impl Fn() -> Run {
+    || {
+        let inner = service_fn(|call: u64| std::future::ready(Ok::<u64, Error>(call)));
+        Box::new(move |calls| call_all(inner, calls))
+    }
+}
+
 fn layered(breaker: Breaker) -> impl Fn() -> Run {
-    type Error = CallError<Infallible>;
     move || {
         let inner = service_fn(|call: u64| std::future::ready(Ok::<u64, Error>(call)));
-        let mut service = breaker.layer(Classifier::of_errors()).layer(inner);
-        Box::new(move |calls| {
-            block_on(async {
-                for call in 0..calls {
-                    std::future::poll_fn(|cx| Service::<u64>::poll_ready(&mut service, cx))
-                        .await
-                        .expect("it never fails to be ready");
-                    let _ = black_box(service.call(call).await);
-                }
-            });
-        })
+        let service = breaker.layer(Classifier::of_errors()).layer(inner);
+        Box::new(move |calls| call_all(service.clone(), calls))
     }
+}
+
+fn call_all(mut service: impl Service<u64, Response = u64, Error = Error>, calls: u64) {
+    block_on(async {
+        for call in 0..calls {
+            std::future::poll_fn(|cx| service.poll_ready(cx))
+                .await
+                .expect("it never fails to be ready");
+            let _ = black_box(service.call(call).await);
+        }
+    });
 }
 
 /// A runtime per thread, so that a peer which waits can.
 pub(crate) fn block_on(calls: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime").block_on(calls);
 }

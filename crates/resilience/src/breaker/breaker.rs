@@ -8,7 +8,7 @@ use super::core::Core;
 use super::environment::Environment;
 use super::keyed::Share;
 use super::layer::BreakerLayer;
-use super::permit::{Held, OwnedPermit, Pass, Permit};
+use super::permit::{Held, OwnedPermit, Pass, Permit, Refusal};
 use super::policy::{InvalidOptions, Options, Window};
 use super::state::{Cause, State};
 use super::totals::Totals;
@@ -77,9 +77,9 @@ impl Breaker {
     ///
     /// # Errors
     /// [`Rejected`] with the reason, and when another try has a chance. Do not try again at once.
-    #[inline]
+    #[inline(always)]
     pub fn admit(&self) -> Result<Permit<'_>, Rejected> {
-        let ticket = self.core().admit()?;
+        let ticket = self.core().admit().map_err(Refusal::rejected)?;
         Ok(Permit(Pass::new(self, ticket)))
     }
 
@@ -88,7 +88,7 @@ impl Breaker {
     /// # Errors
     /// As [`Breaker::admit`].
     pub fn admit_owned(&self) -> Result<OwnedPermit, Rejected> {
-        let ticket = self.core().admit()?;
+        let ticket = self.core().admit().map_err(Refusal::rejected)?;
         Ok(OwnedPermit(Pass::new(self.share(), ticket)))
     }
 
@@ -98,7 +98,7 @@ impl Breaker {
     /// # Errors
     /// [`Rejected`] only while an operator isolates the breaker.
     pub fn admit_first_try(&self) -> Result<Permit<'_>, Rejected> {
-        let ticket = self.core().admit_first_try()?;
+        let ticket = self.core().admit_first_try().map_err(Refusal::rejected)?;
         Ok(Permit(Pass::new(self, ticket)))
     }
 

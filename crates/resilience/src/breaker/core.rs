@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use switchboard_core::Clock;
@@ -15,17 +14,17 @@ use super::dials::Dials;
 use super::environment::Environment;
 use super::gate::{Gate, Kept};
 use super::keyed::Share;
-use super::permit::{Recorded, Ticket};
+use super::permit::{Recorded, Refusal, Ticket};
 use super::policy::{Options, Window};
 use super::probes::{Decision, Ended};
 use super::state::{Cause, State};
 use super::totals::{Late, Rare};
-use super::window::{Figures, Judged, Lane, Mark, Memory};
+use super::window::{Figures, Good, Judged, Lane, Mark, Memory};
 use super::word::Word;
 use crate::events::{Event, Events};
 use crate::stripes::{Padded, Stripe, Stripes};
 use crate::ticker::{Ticker, ticks};
-use crate::{Outcome, PolicyName, Reason, Rejected};
+use crate::{Outcome, PolicyName};
 
 /// What all handles of a breaker share.
 #[derive(Debug)]
@@ -81,8 +80,10 @@ impl Core {
     // --- who passes ---
 
     /// Lets a call through, or says why not.
-    #[inline]
-    pub(crate) fn admit(&self) -> Result<Ticket, Rejected> {
+    // Always inlined, as `settle` is: then a permit lives in registers, and what most calls do is a
+    // handful of loads in the caller.
+    #[inline(always)]
+    pub(crate) fn admit(&self) -> Result<Ticket, Refusal> {
         let word = self.gate.word();
         let now = self.ticker.now();
         if word.is(State::Closed) {
@@ -91,20 +92,23 @@ impl Core {
         if word.is(State::Open)
             && let Some(until) = self.gate.until(word)
             && now <= until
+            && let Some(lane) = self.lanes.own()
         {
-            return Err(self.keep(Kept::Open(Some(until + 1 - now))));
+            lane.rejected[0].add_alone();
+            return Err(Refusal::open(self.name, until + 1 - now));
         }
         self.admit_by_gate(now)
     }
 
     #[cold]
-    fn admit_by_gate(&self, now: u64) -> Result<Ticket, Rejected> {
+    #[inline(never)]
+    fn admit_by_gate(&self, now: u64) -> Result<Ticket, Refusal> {
         let word = self.pass(now).map_err(|kept| self.keep(kept))?;
         Ok(Ticket { word, began: now })
     }
 
     /// A first try: it always passes, and if the breaker would have kept it, unjudged (R10).
-    pub(crate) fn admit_first_try(&self) -> Result<Ticket, Rejected> {
+    pub(crate) fn admit_first_try(&self) -> Result<Ticket, Refusal> {
         let now = self.ticker.now();
         match self.pass(now) {
             Ok(word) => Ok(Ticket { word, began: now }),
@@ -139,7 +143,7 @@ impl Core {
 
     /// The rejection of a call for which nobody asked the service whether it is ready, because the
     /// breaker would have kept it.
-    pub(crate) fn keep_unready(&self) -> Rejected {
+    pub(crate) fn keep_unready(&self) -> Refusal {
         let (word, now) = (self.gate.word(), self.ticker.now());
         self.keep(match word.state() {
             State::Isolated => Kept::Isolated,
@@ -152,29 +156,24 @@ impl Core {
         })
     }
 
-    #[inline]
-    pub(crate) fn keep(&self, kept: Kept) -> Rejected {
-        let (reason, place) = match kept {
-            Kept::Open(_) => (Reason::Open, 0),
-            Kept::Isolated => (Reason::Isolated, 1),
-            Kept::Probing => (Reason::Probing, 2),
+    fn keep(&self, kept: Kept) -> Refusal {
+        let (place, refusal) = match kept {
+            Kept::Open(Some(ms)) => (0, Refusal::open(self.name, ms)),
+            Kept::Open(None) => (0, Refusal::open(self.name, self.dials.open_ms())),
+            Kept::Isolated => (1, Refusal::isolated(self.name)),
+            Kept::Probing => (2, Refusal::probing(self.name)),
         };
         match self.lanes.mine() {
             Stripe::Own(lane) => lane.rejected[place].add_alone(),
             Stripe::Common(lane) => lane.rejected[place].add(),
         }
-        let rejected = Rejected::new(self.name, reason);
-        match kept {
-            Kept::Open(Some(ms)) => rejected.with_retry_after(Duration::from_millis(ms)),
-            Kept::Open(None) => rejected.with_retry_after(self.dials.open()),
-            _ => rejected,
-        }
+        refusal
     }
 
     // --- what results lead to ---
 
     /// Takes the result of a call that passed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(
         &self,
         ticket: Ticket,
@@ -189,15 +188,22 @@ impl Core {
             && !self.dials.is_slow(elapsed_ms)
         {
             // Nearly every call ends here.
-            return match self.judge(word, now, Mark::GOOD) {
-                Judged::Fine => Recorded::Counted,
-                judged => self.conclude(word, judged, Outcome::Success),
-            };
+            match self.memory.count_good((&self.lanes, &self.dials), word.generation(), now) {
+                Good::Done => return Recorded::Counted,
+                Good::Look => return self.look(word, now),
+                Good::NotCounted => {}
+            }
         }
         self.settle_rest(ticket, word, outcome, elapsed_ms, now)
     }
 
-    #[cold]
+    #[inline(never)]
+    fn look(&self, word: Word, now: u64) -> Recorded {
+        let judged = self.memory.look((&self.lanes, &self.dials), word.generation(), now);
+        self.conclude(word, judged, Outcome::Success)
+    }
+
+    #[inline(never)]
     fn settle_rest(
         &self,
         ticket: Ticket,
@@ -272,14 +278,12 @@ impl Core {
         Recorded::Late
     }
 
-    #[inline]
     fn judge(&self, word: Word, now: u64, mark: Mark) -> Judged {
         self.memory.judge((&self.lanes, &self.dials), word.generation(), now, mark, || {
             self.gate.word() == word
         })
     }
 
-    #[cold]
     fn conclude(&self, word: Word, judged: Judged, outcome: Outcome) -> Recorded {
         match judged {
             Judged::Fine => {}
@@ -307,7 +311,7 @@ impl Core {
         let now = self.ticker.now();
         let shadow = self.shadow.load(Ordering::Relaxed);
         // Once per open time, as the breaker itself would have opened.
-        let next = now + ticks(self.dials.open());
+        let next = now + self.dials.open_ms();
         let is_first = now > shadow
             && self
                 .shadow

@@ -4,7 +4,6 @@
 //! will not count; one that sees the new generation sees the new settings.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use super::policy::{OnCancel, Options, Window};
 use super::probes::Rule;
@@ -106,9 +105,9 @@ impl Dials {
         self.min_calls.load(Ordering::Relaxed)
     }
 
-    /// The first open time.
-    pub(crate) fn open(&self) -> Duration {
-        Duration::from_millis(self.open_ms.load(Ordering::Relaxed))
+    /// The first open time, in milliseconds.
+    pub(crate) fn open_ms(&self) -> u64 {
+        self.open_ms.load(Ordering::Relaxed)
     }
 
     /// The longest open time, in milliseconds.

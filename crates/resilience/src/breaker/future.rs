@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::permit::Pass;
+use super::permit::{Pass, Refusal};
 use super::service::Guard;
-use crate::{Rejected, SeamError};
+use crate::SeamError;
 
 pin_project! {
     /// The answer of a [`Guarded`](super::Guarded) service.
@@ -28,7 +28,7 @@ pin_project! {
     #[project = ShapeProjection]
     enum Shape<F, T, E> {
         Running { #[pin] inner: F, pass: Pass<Arc<Guard<T, E>>> },
-        Rejected { rejected: Option<Rejected> },
+        Refused { refusal: Option<Refusal> },
     }
 }
 
@@ -42,8 +42,8 @@ impl<F, T, E> ResponseFuture<F, T, E> {
         Self { shape: Shape::Running { inner, pass } }
     }
 
-    pub(crate) fn rejected(rejected: Rejected) -> Self {
-        Self { shape: Shape::Rejected { rejected: Some(rejected) } }
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self { shape: Shape::Refused { refusal: Some(refusal) } }
     }
 }
 
@@ -67,9 +67,9 @@ where
                 });
                 Poll::Ready(answer)
             }
-            ShapeProjection::Rejected { rejected } => {
-                let rejected = rejected.take().expect("a future is not polled after its answer");
-                Poll::Ready(Err(rejected.into()))
+            ShapeProjection::Refused { refusal } => {
+                let refusal = refusal.take().expect("a future is not polled after its answer");
+                Poll::Ready(Err(refusal.rejected().into()))
             }
         }
     }

@@ -64,6 +64,8 @@ impl<A: Word64> Gate<A> {
                 State::Closed | State::Disabled | State::Observing => return Ok(word),
                 State::Isolated => return Err(Kept::Isolated),
                 State::Open if is_over => shift(word, Cause::WaitOver),
+                // Its end is not there: it is not written yet, or a later state's is.
+                State::Open if until.is_none() && self.word() != word => {}
                 State::Open => return Err(Kept::Open(until.map(|until| until + 1 - now))),
                 State::HalfOpen if is_over => shift(word, Cause::ProbesOverdue),
                 State::HalfOpen if self.probes.admit(word.generation(), &rule()) => {

@@ -10,7 +10,7 @@ use super::breaker::Breaker;
 use super::core::Core;
 use super::state::State;
 use super::word::Word;
-use crate::Outcome;
+use crate::{Outcome, PolicyName, Reason, Rejected};
 
 /// Leave to make one call, for as long as the breaker is borrowed. Give it the call's result; dropped
 /// without one, the call counts as given up ([`OnCancel`](super::OnCancel)), or as a failure if the
@@ -42,6 +42,18 @@ pub(crate) struct Ticket {
     pub(crate) began: u64,
 }
 
+/// A rejection before it is one: three plain words, cheaper to hand through calls and futures than
+/// the rejection itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    policy: PolicyName,
+    reason: u64,
+    /// Milliseconds until another try has a chance, or [`UNKNOWN`].
+    wait_ms: u64,
+}
+
+const UNKNOWN: u64 = u64::MAX;
+
 /// Where a permit finds its breaker.
 pub(crate) trait Held {
     fn core(&self) -> &Core;
@@ -66,10 +78,45 @@ impl Ticket {
     }
 }
 
+// === impl Refusal ===
+
+impl Refusal {
+    #[inline(always)]
+    pub(crate) fn open(policy: PolicyName, wait_ms: u64) -> Self {
+        Self { policy, reason: Reason::Open as u64, wait_ms }
+    }
+
+    pub(crate) fn isolated(policy: PolicyName) -> Self {
+        Self { policy, reason: Reason::Isolated as u64, wait_ms: UNKNOWN }
+    }
+
+    pub(crate) fn probing(policy: PolicyName) -> Self {
+        Self { policy, reason: Reason::Probing as u64, wait_ms: UNKNOWN }
+    }
+
+    /// What callers see.
+    #[inline(always)]
+    pub(crate) fn rejected(self) -> Rejected {
+        const ISOLATED: u64 = Reason::Isolated as u64;
+        const PROBING: u64 = Reason::Probing as u64;
+        let reason = match self.reason {
+            ISOLATED => Reason::Isolated,
+            PROBING => Reason::Probing,
+            _ => Reason::Open,
+        };
+        let rejected = Rejected::new(self.policy, reason);
+        if self.wait_ms == UNKNOWN {
+            rejected
+        } else {
+            rejected.with_retry_after(Duration::from_millis(self.wait_ms))
+        }
+    }
+}
+
 // === impl Pass ===
 
 impl<H: Held> Pass<H> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(holder: H, ticket: Ticket) -> Self {
         Self { holder, ticket: Some(ticket) }
     }
@@ -86,7 +133,7 @@ impl<H: Held> Pass<H> {
     }
 
     /// Takes the result of a call that took so long. Later ones change nothing.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&mut self, outcome: Outcome, elapsed_ms: u64) -> Recorded {
         let core = self.holder.core();
         match self.ticket.take() {
@@ -96,7 +143,7 @@ impl<H: Held> Pass<H> {
     }
 
     /// As [`Pass::settle`], of a call that ends now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle_now(&mut self, judge: impl FnOnce(&H, u64) -> Outcome) -> Recorded {
         let core = self.holder.core();
         let Some(ticket) = self.ticket else { return Recorded::Unjudged };
@@ -109,6 +156,7 @@ impl<H: Held> Pass<H> {
     }
 
     /// The call panicked, or was given up.
+    #[cold]
     pub(crate) fn cancel(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             let core = self.holder.core();
@@ -132,7 +180,7 @@ macro_rules! results {
     ($($permit:ty),+) => {$(
         impl $permit {
             /// The dependency worked, and took this long.
-            #[inline]
+            #[inline(always)]
             pub fn success(mut self, elapsed: Duration) -> Recorded {
                 self.0.settle(Outcome::Success, whole_ms(elapsed))
             }
@@ -148,7 +196,7 @@ macro_rules! results {
             }
 
             /// Any result, of a call that took as long as this permit lives.
-            #[inline]
+            #[inline(always)]
             pub fn record(mut self, outcome: Outcome) -> Recorded {
                 self.0.settle_now(|_, _| outcome)
             }

@@ -332,7 +332,7 @@ impl Options {
             if is_count { Ok(value as u32) } else { Err(invalid("must be a number".to_owned())) }
         };
         let (open, factor, cap, is_strict) = (self.open, self.factor, self.cap, self.is_strict);
-        let (slow, slow_rate) = (self.slow.unwrap_or(Duration::from_secs(2)), self.slow_rate);
+        let slow_rate = self.slow_rate;
         let changed = match (name, self.window) {
             ("window_seconds", Window::Time(_)) => self.with_window(Window::Time(seconds()?)),
             ("window_calls", Window::Count(_)) => self.with_window(Window::Count(count()?)),
@@ -340,7 +340,9 @@ impl Options {
                 self.with_window(Window::Consecutive(count()?))
             }
             ("failure_rate", _) => self.with_failure_rate(value),
-            ("slow_rate", _) => self.with_slow_calls(slow, value),
+            ("slow_rate", _) => {
+                share("slow_rate", value).map(|slow_rate| Self { slow_rate, ..self })
+            }
             ("slow_seconds", _) if value == 0.0 => Ok(self.without_slow_calls()),
             ("slow_seconds", _) => self.with_slow_calls(seconds()?, slow_rate),
             ("min_calls", _) => self.with_min_calls(count()?),

@@ -74,7 +74,7 @@ where
         let core = &self.guard.core;
         if !self.is_ready {
             // It opened before `poll_ready`, and may be open no longer: still nothing to call.
-            return ResponseFuture::rejected(core.keep_unready());
+            return ResponseFuture::refused(core.keep_unready());
         }
         let admitted =
             if M::may_hold(&request) { core.admit() } else { core.admit_first_try() };
@@ -86,7 +86,7 @@ where
                 let inner = self.inner.call(request);
                 ResponseFuture::running(inner, pass)
             }
-            Err(rejected) => ResponseFuture::rejected(rejected),
+            Err(refusal) => ResponseFuture::refused(refusal),
         }
     }
 }

@@ -83,7 +83,7 @@ impl Place {
 
 impl Buckets {
     /// One more call, where only this thread writes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add_alone(&self, place: Place) {
         let cell = &self.0[place.cell];
         cell.store(place.plus_one(cell.load(Ordering::Relaxed)), Ordering::Relaxed);

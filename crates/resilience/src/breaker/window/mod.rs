@@ -61,6 +61,15 @@ pub(crate) struct Figures {
     pub(crate) slow: u64,
 }
 
+/// What is left to do for a quick success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Good {
+    Done,
+    /// It is counted, and must be judged.
+    Look,
+    NotCounted,
+}
+
 /// What a result led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Judged {
@@ -93,9 +102,53 @@ impl Memory {
         }
     }
 
+    /// Counts a quick success by the shortest way, if this memory has one for this thread and this
+    /// moment; what is left to do, if anything.
+    #[inline(always)]
+    pub(crate) fn count_good(
+        &self,
+        (lanes, dials): (&Stripes<Lane>, &Dials),
+        generation: u64,
+        now: u64,
+    ) -> Good {
+        let Some(lane) = lanes.own() else { return Good::NotCounted };
+        match self {
+            Self::Time(bad) => {
+                let place = dials.place(generation, now);
+                lane.calls.add_alone(place);
+                lane.successes.add_alone();
+                if bad.0.settled.load(Ordering::Relaxed) == place.key() {
+                    Good::Done
+                } else {
+                    Good::Look
+                }
+            }
+            Self::Consecutive(run) if run.0.get(generation) == 0 => {
+                lane.successes.add_alone();
+                Good::Done
+            }
+            Self::Consecutive(_) | Self::Count(_) => Good::NotCounted,
+        }
+    }
+
+    /// Judges what [`Memory::count_good`] counted.
+    pub(crate) fn look(
+        &self,
+        (lanes, dials): (&Stripes<Lane>, &Dials),
+        generation: u64,
+        now: u64,
+    ) -> Judged {
+        match self {
+            Self::Time(bad) => {
+                let place = dials.place(generation, now);
+                bad.0.look((lanes, dials), place, Mark::GOOD, &|| true)
+            }
+            Self::Count(_) | Self::Consecutive(_) => Judged::Fine,
+        }
+    }
+
     /// Counts one result of this generation and says what it leads to (B5: every one is judged).
     /// `is_current` looks again whether the generation still is the present one.
-    #[inline]
     pub(crate) fn judge(
         &self,
         (lanes, dials): (&Stripes<Lane>, &Dials),
@@ -161,7 +214,6 @@ fn count_success(lanes: &Stripes<Lane>, mark: Mark) {
 // === impl Bad ===
 
 impl Bad {
-    #[inline]
     fn judge(
         &self,
         (lanes, dials): (&Stripes<Lane>, &Dials),

@@ -48,7 +48,6 @@ impl Ring {
 
     /// Takes a result of this generation; what the ring holds then, or `None` when the generation
     /// is over.
-    #[inline]
     pub(crate) fn record(&self, generation: u64, length: u64, mark: Mark) -> Option<Figures> {
         let length = length.min(self.places.len() as u64);
         let taken = self.take(generation, length)?;

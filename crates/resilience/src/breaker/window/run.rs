@@ -12,7 +12,6 @@ pub(crate) struct Run(AtomicU64);
 
 impl Run {
     /// Takes a result of this generation; the failures in a row, or `None` when it is over.
-    #[inline]
     pub(crate) fn record(&self, generation: u64, is_failure: bool) -> Option<u64> {
         let mut present = self.0.load(Ordering::SeqCst);
         loop {
@@ -34,6 +33,7 @@ impl Run {
     }
 
     /// Failures in a row now.
+    #[inline]
     pub(crate) fn get(&self, generation: u64) -> u64 {
         Stamped(self.0.load(Ordering::SeqCst)).of(generation).unwrap_or(0)
     }
