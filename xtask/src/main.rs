@@ -44,8 +44,9 @@ enum Command {
     Tidy,
     /// Measures, in release mode, and writes BENCHMARKS.md.
     Bench {
-        /// Only these: log, store, handler, saga, shop (all of them by default); with real engines:
-        /// brokers, kafka, rabbit, postgres, relay, or all of those by the word `engines`.
+        /// Only these: log, store, handler, saga, shop, resilience (all of them by default); with
+        /// real engines: brokers, kafka, rabbit, postgres, relay, or all of those by the word
+        /// `engines`.
         only: Vec<String>,
         /// Print, and leave BENCHMARKS.md as it is.
         #[arg(long)]

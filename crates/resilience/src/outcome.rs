@@ -25,7 +25,7 @@ pub enum Outcome {
 /// Says how an answer counts. Shared by all clones of a layer.
 pub struct Classifier<T, E>(Arc<Classify<T, E>>);
 
-type Classify<T, E> = dyn Fn(&Result<T, E>) -> Outcome + Send + Sync;
+type Classify<T, E> = dyn Fn(&Result<T, E>, Duration) -> Outcome + Send + Sync;
 
 // === impl Outcome ===
 
@@ -37,14 +37,28 @@ impl Outcome {
 // === impl Classifier ===
 
 impl<T, E> Classifier<T, E> {
-    /// By this function.
+    /// By this function of the answer.
     pub fn new(classify: impl Fn(&Result<T, E>) -> Outcome + Send + Sync + 'static) -> Self {
+        Self(Arc::new(move |answer, _| classify(answer)))
+    }
+
+    /// By this function of the answer and of how long it took: an answer after its caller's
+    /// patience may be a failure.
+    pub fn timed(
+        classify: impl Fn(&Result<T, E>, Duration) -> Outcome + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(classify))
     }
 
-    /// How this answer counts.
+    /// How this answer counts, if it took no time.
     pub fn classify(&self, answer: &Result<T, E>) -> Outcome {
-        (self.0)(answer)
+        self.classify_after(answer, Duration::ZERO)
+    }
+
+    /// How this answer counts that took so long.
+    #[inline]
+    pub fn classify_after(&self, answer: &Result<T, E>, elapsed: Duration) -> Outcome {
+        (self.0)(answer, elapsed)
     }
 }
 
@@ -71,5 +85,33 @@ impl<T, E> Clone for Classifier<T, E> {
 impl<T, E> std::fmt::Debug for Classifier<T, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Classifier")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CallError, PolicyName, Reason, Rejected};
+
+    /// B13: what a policy further in rejected is not counted by the breaker outside it.
+    #[test]
+    fn b13_rejections_from_further_in_say_nothing_but_a_time_out_does() {
+        let classifier = Classifier::<(), CallError<&str>>::of_errors();
+        let rejected = |reason| Err(Rejected::new(PolicyName::new("inner"), reason).into());
+        assert_eq!(classifier.classify(&Ok(())), Outcome::Success);
+        assert_eq!(classifier.classify(&Err(CallError::Failed("no"))), Outcome::FAILURE);
+        assert_eq!(classifier.classify(&rejected(Reason::Open)), Outcome::Ignore);
+        assert_eq!(classifier.classify(&rejected(Reason::BulkheadFull)), Outcome::Ignore);
+        assert_eq!(classifier.classify(&rejected(Reason::TimedOut)), Outcome::FAILURE);
+    }
+
+    #[test]
+    fn b4_a_classifier_may_judge_by_the_time_that_a_call_took() {
+        let patience = Duration::from_secs(1);
+        let classifier = Classifier::<(), Rejected>::timed(move |_, elapsed| {
+            if elapsed > patience { Outcome::FAILURE } else { Outcome::Success }
+        });
+        assert_eq!(classifier.classify_after(&Ok(()), patience), Outcome::Success);
+        assert_eq!(classifier.classify_after(&Ok(()), patience * 2), Outcome::FAILURE);
     }
 }

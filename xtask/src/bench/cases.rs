@@ -99,6 +99,32 @@ pub(super) const EMBEDDED: &[Bench] = &[
             ("idle_memory_mb", "idle MB"),
         ],
     },
+    Bench {
+        name: "resilience",
+        title: "Circuit breaker",
+        about: "Nanoseconds a call, to a function or service that answers at once; two threads share one breaker. \
+                The floor is one relaxed load and one atomic addition on one line of memory, in turns with each \
+                row and on as many threads. Goals: closed 2 and 1 times the floor on one and two threads, with \
+                slow calls, a time window or as a layer 3 and 1, an open rejection 0.3; nothing allocated. The \
+                last row times each rejection alone, two questions for the time included: goal 2 µs at the \
+                99.9th percentile. Peers are called as their own documents show, with their plainest policy. Limit: \
+                what an atomic addition costs differs fivefold between processors, and the ratios with it.",
+        package: "switchboard-resilience",
+        more: &["--example", "bench"],
+        columns: &[
+            ("case", "case"),
+            ("threads", "threads"),
+            ("ns", "ns/call"),
+            ("floor_ns", "floor ns"),
+            ("ratio", "ratio"),
+            ("goal", "goal"),
+            ("holds", "holds"),
+            ("allocations", "allocations/call"),
+            ("p50_ns", "p50 ns"),
+            ("p999_ns", "p99.9 ns"),
+            ("max_us", "max µs"),
+        ],
+    },
 ];
 
 /// What needs real engines, and what these are beside.

@@ -3,6 +3,7 @@
 //! A policy registers itself by name in a [`Registry`]; a program shows [`Registry::views`] and passes on what an operator asks. Looking
 //! never changes behaviour, and everything an operator does is recorded with who did it and why.
 
+mod health;
 mod registry;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use switchboard_core::Timestamp;
 
 use crate::PolicyName;
 
+pub use health::{Health, Status};
 pub use registry::Registry;
 
 /// A policy that can be looked at and acted on. Register it with [`Registry::register`].
@@ -24,6 +26,23 @@ pub trait Controlled: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`ControlError`] says what this policy can do instead; then nothing has changed.
     fn act(&self, action: &Action) -> Result<(), ControlError>;
+
+    /// The same, by somebody for a reason, for policies that tell their listeners about it.
+    ///
+    /// # Errors
+    /// As [`Controlled::act`].
+    fn act_as(&self, action: &Action, _actor: &str, _why: &str) -> Result<(), ControlError> {
+        self.act(action)
+    }
+
+    /// How well what it guards is served. Default: well.
+    fn health(&self) -> Health {
+        Health::ok(self.view().name)
+    }
+
+    /// Hands its counts to the installed metrics recorder. Policies count by themselves, because
+    /// that is cheaper than any recorder, and are read when somebody looks. Default: nothing.
+    fn publish(&self) {}
 }
 
 /// A policy as an operator sees it.
@@ -67,6 +86,8 @@ pub enum Action {
     Isolate,
     /// Let everything through and count nothing until released.
     Disable,
+    /// Let everything through, count, and say when it would have stopped calls, until released.
+    Observe,
     /// Go back to judging by results, from the beginning.
     Release,
     /// Change settings, by the names in [`View::settings`]; those that are not named stay.
@@ -128,6 +149,7 @@ impl Action {
         match self {
             Self::Isolate => "isolate",
             Self::Disable => "disable",
+            Self::Observe => "observe",
             Self::Release => "release",
             Self::Reconfigure { .. } => "reconfigure",
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use switchboard_core::Clock;
 
-use super::{Action, ControlError, Controlled, Record, View};
+use super::{Action, ControlError, Controlled, Health, Record, View};
 
 /// Records that are kept; the oldest go first.
 const RECORDS: usize = 256;
@@ -35,9 +35,7 @@ impl Registry {
 
     /// All policies, by name.
     pub fn views(&self) -> Vec<View> {
-        // The lock is not held while policies are asked: they may register others.
-        let policies: Vec<_> = self.policies.lock().values().cloned().collect();
-        policies.iter().map(|policy| policy.view()).collect()
+        self.snapshot().iter().map(|policy| policy.view()).collect()
     }
 
     /// One policy.
@@ -60,7 +58,7 @@ impl Registry {
         let policy = self.policies.lock().get(name).cloned();
         let policy = policy.ok_or_else(|| ControlError::Unknown(name.to_owned()))?;
         let before = policy.view().state;
-        policy.act(&action)?;
+        policy.act_as(&action, actor, why)?;
         let after = policy.view();
         let record = Record {
             at: self.clock.now(),
@@ -86,8 +84,27 @@ impl Registry {
         Ok(record)
     }
 
+    /// How well what the policies guard is served, by name. An open breaker is *degraded*: it never
+    /// makes a process unready or dead by itself (D11).
+    pub fn health(&self) -> Vec<Health> {
+        self.snapshot().iter().map(|policy| policy.health()).collect()
+    }
+
+    /// Hands the counts of all policies to the installed metrics recorder. Call it before the
+    /// recorder is read; between readings nothing is spent on it.
+    pub fn publish(&self) {
+        for policy in self.snapshot() {
+            policy.publish();
+        }
+    }
+
     /// What operators did, newest first; the last 256.
     pub fn records(&self) -> Vec<Record> {
         self.records.lock().iter().rev().cloned().collect()
+    }
+
+    /// The lock is not held while policies are asked: they may register others.
+    fn snapshot(&self) -> Vec<Arc<dyn Controlled>> {
+        self.policies.lock().values().cloned().collect()
     }
 }
