@@ -152,7 +152,7 @@ impl fmt::Display for Reason {
             Self::BulkheadTimeout => "had no place in time",
             Self::RateLimited => "allows no more calls for now",
             Self::LimitReached => "has as many calls running as its dependency can do",
-            Self::Shed => "sheds load, and this call is not the most important",
+            Self::Shed => "is overloaded; do not try again",
             Self::Throttled => "holds back calls that would be refused",
             Self::BudgetExhausted => "has no budget left for more tries",
             Self::DeadlineExceeded => "stopped: nobody waits for the answer any more",
