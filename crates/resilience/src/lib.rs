@@ -62,7 +62,7 @@ pub use control::Registry;
 pub use outcome::{Classifier, Outcome};
 pub use pipeline::{Pipeline, PipelineLayer};
 pub use rate_limit::{KeyedRateLimit, KeyedRateLimitLayer, RateLimit, RateLimitLayer};
-pub use rejected::{CallError, PolicyName, Reason, Rejected, SeamError};
+pub use rejected::{CallError, Measured, PolicyName, Reason, Rejected, SeamError};
 pub use retry::{Retry, RetryLayer};
 pub use settings::InvalidOptions;
 pub use shed::{Shed, ShedLayer};

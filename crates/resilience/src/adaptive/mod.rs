@@ -118,14 +118,17 @@ impl AdaptiveLimit {
             Mode::Judging => {
                 let limit = shared.limit.load(Ordering::Relaxed);
                 // Relaxed: the number guards nothing but itself.
-                let before = shared.running.fetch_update(
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                    |running| (running < limit).then_some(running + 1),
-                );
+                let before =
+                    shared.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |running| {
+                        (running < limit).then_some(running + 1)
+                    });
                 match before {
                     Ok(before) => Some(before + 1),
-                    Err(_) => return Err(shared.numbers.reject(Reason::LimitReached)),
+                    Err(running) => {
+                        let rejected = shared.numbers.reject(Reason::LimitReached);
+                        let (running, limit) = (running as u64, limit as u64);
+                        return Err(rejected.with_measured("running", running, limit));
+                    }
                 }
             }
         };

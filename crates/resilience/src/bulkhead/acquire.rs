@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
-use super::places::{Take, Ticket, Turn};
-use super::{Bulkhead, Permit};
+use super::places::{Ticket, Turn};
+use super::{Bulkhead, Entry, Permit};
 use crate::{Reason, Rejected};
 
 pin_project! {
@@ -57,26 +58,23 @@ impl Acquire {
     /// Takes a place at once, or joins the queue and sets the alarm.
     fn begin(mut self: Pin<&mut Self>, cx: &Context<'_>) -> Option<Result<Permit, Rejected>> {
         let this = self.as_mut().project();
+        let bulkhead = &*this.bulkhead;
         let now = Instant::now();
-        let numbers = &this.bulkhead.shared.numbers;
         if this.deadline.is_some_and(|deadline| deadline <= now) {
-            return Some(Err(numbers.reject(Reason::DeadlineExceeded)));
+            return Some(Err(bulkhead.shared.numbers.reject(Reason::DeadlineExceeded)));
         }
+        let waker = cx.waker().clone();
         let max_wait = {
-            let mut state = this.bulkhead.shared.state.lock();
-            match state.places.take() {
-                Take::Place => return Some(Ok(this.bulkhead.permit(&state, true))),
-                Take::Pass => return Some(Ok(this.bulkhead.permit(&state, false))),
-                Take::Isolated => return Some(Err(numbers.reject(Reason::Isolated))),
-                Take::Busy => {}
+            let mut state = bulkhead.shared.state.lock();
+            match bulkhead.enter(&mut state) {
+                Entry::Inside(permit) => return Some(Ok(permit)),
+                Entry::Rejected(rejected) => return Some(Err(rejected)),
+                Entry::Queue => {}
             }
-            if state.max_wait.is_zero() {
-                return Some(Err(numbers.reject(Reason::BulkheadFull)));
+            match state.places.join(waker, now) {
+                Some(ticket) => *this.ticket = Some(ticket),
+                None => return Some(Err(bulkhead.full(&state))),
             }
-            let Some(ticket) = state.places.join(cx.waker().clone(), now) else {
-                return Some(Err(numbers.reject(Reason::BulkheadFull)));
-            };
-            *this.ticket = Some(ticket);
             state.max_wait
         };
         *this.since = Some(now);
@@ -88,6 +86,20 @@ impl Acquire {
         }
         self.project().sleep.set(Some(tokio::time::sleep_until(until)));
         None
+    }
+
+    /// Asks whether the turn of this ticket has come; if not, has itself woken by `waker`.
+    fn ask(bulkhead: &Bulkhead, ticket: Ticket, waker: Waker) -> Option<Permit> {
+        let mut state = bulkhead.shared.state.lock();
+        let (permit, former) = match state.places.ask(ticket) {
+            Turn::Place => (Some(bulkhead.permit(&state, true)), None),
+            Turn::Pass(former) => (Some(bulkhead.permit(&state, false)), Some(former)),
+            Turn::NotYet => (None, state.places.rewake(ticket, waker)),
+        };
+        // A waker may be the last thing that keeps a task, and a place of this bulkhead.
+        drop(state);
+        drop(former);
+        permit
     }
 }
 
@@ -101,32 +113,21 @@ impl Future for Acquire {
             return Poll::Ready(answer);
         }
         let mut this = self.project();
+        let bulkhead = &*this.bulkhead;
         let Some(ticket) = *this.ticket else { return Poll::Pending };
-        let numbers = &this.bulkhead.shared.numbers;
-        let turn = {
-            let mut state = this.bulkhead.shared.state.lock();
-            match state.places.ask(ticket) {
-                Turn::Place => Some(this.bulkhead.permit(&state, true)),
-                Turn::Pass => Some(this.bulkhead.permit(&state, false)),
-                Turn::NotYet => {
-                    state.places.rewake(ticket, cx.waker().clone());
-                    None
-                }
-            }
-        };
-        let waited = this.since.map_or(std::time::Duration::ZERO, |since| since.elapsed());
-        if let Some(permit) = turn {
-            *this.ticket = None;
-            numbers.wait.record(waited.as_secs_f64());
-            return Poll::Ready(Ok(permit));
-        }
-        if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
+        let permit = Self::ask(bulkhead, ticket, cx.waker().clone());
+        if permit.is_none()
+            && let Some(sleep) = this.sleep.as_mut().as_pin_mut()
+        {
             ready!(sleep.poll(cx));
         }
-        // A place that was given between the question and now goes to the next.
         *this.ticket = None;
-        this.bulkhead.leave(ticket);
-        numbers.wait.record(waited.as_secs_f64());
-        Poll::Ready(Err(numbers.reject(*this.too_late)))
+        let waited = this.since.map_or(Duration::ZERO, |since| since.elapsed());
+        bulkhead.shared.numbers.wait.record(waited.as_secs_f64());
+        Poll::Ready(permit.ok_or_else(|| {
+            // A place that was given between the question and now goes to the next.
+            bulkhead.leave(ticket);
+            bulkhead.shared.numbers.reject(*this.too_late)
+        }))
     }
 }

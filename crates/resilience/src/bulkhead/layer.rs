@@ -17,10 +17,10 @@ use crate::hold::{UntilAnswer, UntilBodyEnds};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Rejected> {
 /// let service = ServiceBuilder::new()
 ///     .layer(BulkheadLayer::pools(Pools::recommended("orders")))
-///     .service(service_fn(|(_, name): (Call, &str)| async move {
+///     .service(service_fn(|(_, name): (Call, String)| async move {
 ///         Ok::<_, Rejected>(format!("hello {name}"))
 ///     }));
-/// assert_eq!(service.oneshot((Call::new(), "ann")).await?, "hello ann");
+/// assert_eq!(service.oneshot((Call::new(), "ann".to_owned())).await?, "hello ann");
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]

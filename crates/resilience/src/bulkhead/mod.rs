@@ -51,7 +51,7 @@ use tokio::time::Instant;
 
 use crate::numbers::Numbers;
 use crate::{Call, PolicyName, Reason, Rejected, shed};
-use places::{Places, Take, Ticket};
+use places::{Left, Places, Take, Ticket};
 
 pub use acquire::Acquire;
 pub use future::Running;
@@ -89,6 +89,17 @@ pub struct Permit {
     is_counted: bool,
 }
 
+/// The answer to a call at the door.
+#[derive(Debug)]
+enum Entry {
+    /// It has a place.
+    Inside(Permit),
+    /// It may wait for one, if the queue still has room when it joins.
+    Queue,
+    /// It goes away.
+    Rejected(Rejected),
+}
+
 // === impl Bulkhead ===
 
 impl Bulkhead {
@@ -118,12 +129,12 @@ impl Bulkhead {
     /// # Errors
     /// [`Reason::BulkheadFull`], or [`Reason::Isolated`] when an operator lets nothing through.
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
-        let reason = match self.take() {
-            Ok(permit) => return Ok(permit),
-            Err(Take::Isolated) => Reason::Isolated,
-            Err(_) => Reason::BulkheadFull,
-        };
-        Err(self.shared.numbers.reject(reason))
+        let mut state = self.shared.state.lock();
+        match self.enter(&mut state) {
+            Entry::Inside(permit) => Ok(permit),
+            Entry::Rejected(rejected) => Err(rejected),
+            Entry::Queue => Err(self.full(&state)),
+        }
     }
 
     /// A place for this call, after a wait in the queue if need be.
@@ -172,14 +183,23 @@ impl Bulkhead {
         });
     }
 
-    /// Takes a place, or says why not. Counts no rejection.
-    fn take(&self) -> Result<Permit, Take> {
-        let mut state = self.shared.state.lock();
+    /// Takes a place, or says what to do without one.
+    fn enter(&self, state: &mut State) -> Entry {
         match state.places.take() {
-            Take::Place => Ok(self.permit(&state, true)),
-            Take::Pass => Ok(self.permit(&state, false)),
-            refused => Err(refused),
+            Take::Place => Entry::Inside(self.permit(state, true)),
+            Take::Pass => Entry::Inside(self.permit(state, false)),
+            Take::Isolated => Entry::Rejected(self.shared.numbers.reject(Reason::Isolated)),
+            Take::Busy if state.max_wait.is_zero() || !state.places.has_room() => {
+                Entry::Rejected(self.full(state))
+            }
+            Take::Busy => Entry::Queue,
         }
+    }
+
+    /// The rejection of a call that finds no place, not even to wait.
+    fn full(&self, state: &State) -> Rejected {
+        let (taken, places) = (state.places.taken() as u64, state.places.limit() as u64);
+        self.shared.numbers.reject(Reason::BulkheadFull).with_measured("taken", taken, places)
     }
 
     /// The permit of a place that was just taken; under the lock, so that the gauge is exact.
@@ -202,8 +222,8 @@ impl Bulkhead {
     }
 
     fn leave(&self, ticket: Ticket) {
-        let next = self.shared.state.lock().places.leave(ticket);
-        if let Some(next) = next {
+        let left = self.shared.state.lock().places.leave(ticket);
+        if let Left::Next(next) = left {
             next.wake();
         }
     }

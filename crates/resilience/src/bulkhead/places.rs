@@ -4,6 +4,9 @@
 //! waiter who leaves must say so, and gets asked which of the two it was: one who only waited leaves nothing behind, one who was given a
 //! place hands it on. That is the whole defence against places that vanish with their waiters.
 //!
+//! What wakes a waiter is never dropped in here but handed out, to be dropped without the lock: the last waker of a task may take the task
+//! with it, and a place that the task holds.
+//!
 //! Nobody overtakes: while somebody waits, every place is taken, because a place that becomes free goes to the first in the queue.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,13 +51,24 @@ pub(crate) enum Take {
 
 /// The answer to a caller who asks whether its turn has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum Turn<W> {
     /// It has a place, and must release it.
     Place,
-    /// It passes without one.
-    Pass,
+    /// It passes without one, and wakes nobody any more by this.
+    Pass(W),
     /// Not yet.
     NotYet,
+}
+
+/// What is left of a waiter who leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left<W> {
+    /// It had a place, which somebody else has now: wake them.
+    Next(W),
+    /// It only waited, and would have been woken by this.
+    Waker(W),
+    /// It had a place, and nobody waits for it.
+    Nothing,
 }
 
 // === impl Places ===
@@ -97,6 +111,11 @@ impl<W> Places<W> {
         self.waiting.len()
     }
 
+    /// Whether one more may wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting.len() < self.queue
+    }
+
     /// Since when the first in the queue waits.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.waiting.first_key_value().map(|(_, waiter)| waiter.since)
@@ -117,7 +136,7 @@ impl<W> Places<W> {
 
     /// Joins the queue; `None` when that is full.
     pub(crate) fn join(&mut self, wake: W, now: Instant) -> Option<Ticket> {
-        if self.waiting.len() >= self.queue {
+        if !self.has_room() {
             return None;
         }
         let ticket = self.next;
@@ -127,30 +146,30 @@ impl<W> Places<W> {
     }
 
     /// Whether the turn of this ticket has come. After anything but [`Turn::NotYet`] it is used up.
-    pub(crate) fn ask(&mut self, ticket: Ticket) -> Turn {
+    pub(crate) fn ask(&mut self, ticket: Ticket) -> Turn<W> {
         if self.given.remove(&ticket) {
-            Turn::Place
-        } else if self.mode == Mode::Disabled && self.waiting.remove(&ticket).is_some() {
-            Turn::Pass
-        } else {
-            Turn::NotYet
+            return Turn::Place;
         }
+        if self.mode == Mode::Disabled
+            && let Some(waiter) = self.waiting.remove(&ticket)
+        {
+            return Turn::Pass(waiter.wake);
+        }
+        Turn::NotYet
     }
 
-    /// Wakes this waiter by other means from now on.
-    pub(crate) fn rewake(&mut self, ticket: Ticket, wake: W) {
-        if let Some(waiter) = self.waiting.get_mut(&ticket) {
-            waiter.wake = wake;
-        }
+    /// Wakes this waiter by other means from now on; the former means.
+    pub(crate) fn rewake(&mut self, ticket: Ticket, wake: W) -> Option<W> {
+        let waiter = self.waiting.get_mut(&ticket)?;
+        Some(std::mem::replace(&mut waiter.wake, wake))
     }
 
     /// The holder of this ticket waits no longer. A place that it was given goes to the next.
-    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<W> {
+    pub(crate) fn leave(&mut self, ticket: Ticket) -> Left<W> {
         if self.given.remove(&ticket) {
-            return self.release();
+            return self.release().map_or(Left::Nothing, Left::Next);
         }
-        self.waiting.remove(&ticket);
-        None
+        self.waiting.remove(&ticket).map_or(Left::Nothing, |waiter| Left::Waker(waiter.wake))
     }
 
     /// A place becomes free; whom to wake, if somebody gets it.

@@ -5,8 +5,7 @@ use std::task::{Context, Poll};
 
 use tower::Service;
 
-use super::places::Take;
-use super::{Bulkhead, Choose, Permit, Running};
+use super::{Bulkhead, Choose, Entry, Permit, Running};
 use crate::hold::{Hold, UntilAnswer};
 use crate::{Carries, Reason, SeamError};
 
@@ -65,12 +64,12 @@ where
         if call.deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
             return Running::rejected(bulkhead.shared.numbers.reject(Reason::DeadlineExceeded));
         }
-        match bulkhead.take() {
-            Ok(permit) => Running::new(self.inner.call(request), permit),
-            Err(Take::Isolated) => {
-                Running::rejected(bulkhead.shared.numbers.reject(Reason::Isolated))
-            }
-            Err(_) => {
+        // Bound first, so that the lock is not held while the service is called.
+        let entry = bulkhead.enter(&mut bulkhead.shared.state.lock());
+        match entry {
+            Entry::Inside(permit) => Running::new(self.inner.call(request), permit),
+            Entry::Rejected(rejected) => Running::rejected(rejected),
+            Entry::Queue => {
                 let acquire = bulkhead.acquire(&call);
                 // The service that was made ready must be the one that is called.
                 let clone = self.inner.clone();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::PolicyName;
+use crate::{PolicyName, Rejected};
 
 /// How much of a rate is left now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,12 @@ pub struct Figures {
 // === impl Figures ===
 
 impl Figures {
+    /// The rejection of a call by this rate, with how much of it was used.
+    pub(super) const fn explain(&self, rejected: Rejected) -> Rejected {
+        let used = self.limit.saturating_sub(self.remaining);
+        rejected.with_measured("used_calls", used, self.limit)
+    }
+
     /// Tells a client what is left: `RateLimit-Policy` and `RateLimit`, as the HTTP API working
     /// group of the IETF has drafted them, with times in whole seconds, rounded up.
     ///
@@ -38,8 +44,11 @@ impl Figures {
     pub fn write_to(&self, headers: &mut HeaderMap, policy: PolicyName) {
         let (limit, remaining) = (self.limit, self.remaining);
         let (window, reset) = (whole_seconds(self.window), whole_seconds(self.reset_after));
-        let name: String =
-            policy.as_str().chars().filter(|c| c.is_ascii_graphic() && !"\"\\".contains(*c)).collect();
+        let name: String = policy
+            .as_str()
+            .chars()
+            .filter(|c| c.is_ascii_graphic() && !"\"\\".contains(*c))
+            .collect();
         let lines = [
             ("ratelimit-policy", format!("\"{name}\";q={limit};w={window}")),
             ("ratelimit", format!("\"{name}\";r={remaining};t={reset}")),

@@ -110,7 +110,8 @@ impl<K: Hash + Eq> KeyedRateLimit<K> {
             Decision::Wait { wait, .. } => {
                 let wait = std::time::Duration::from_nanos(wait);
                 let rejected = keys.numbers.reject(Reason::RateLimited).with_retry_after(wait);
-                Err(Refused { rejected, figures: gcra.figures(before, now) })
+                let figures = gcra.figures(before, now);
+                Err(Refused { rejected: figures.explain(rejected), figures })
             }
         }
     }

@@ -137,7 +137,11 @@ impl RateLimit {
             Ok(gcra) => gcra,
             Err(Mode::Isolated) => return Err(self.refuse(Reason::Isolated, None)),
             Err(_) => {
-                return Ok(Reservation { limit: self.clone(), wait: Duration::ZERO, full_at: None });
+                return Ok(Reservation {
+                    limit: self.clone(),
+                    wait: Duration::ZERO,
+                    full_at: None,
+                });
             }
         };
         let now = self.now();
@@ -177,8 +181,12 @@ impl RateLimit {
 
     fn refuse(&self, reason: Reason, wait: Option<Duration>) -> Refused {
         let mut rejected = self.shared.numbers.reject(reason);
+        let figures = self.figures();
+        if reason == Reason::RateLimited {
+            rejected = figures.explain(rejected);
+        }
         rejected.retry_after = wait;
-        Refused { rejected, figures: self.figures() }
+        Refused { rejected, figures }
     }
 }
 

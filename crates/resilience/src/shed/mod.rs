@@ -134,8 +134,14 @@ impl Shed {
         if share > 0.0 {
             let chance = state.rng.fraction();
             if state.ranks.cut(share).sheds(rank, chance) {
+                let (pressure, from) = (pressure * 100.0, state.from * 100.0);
                 drop(state);
-                return Err(shared.numbers.reject(Reason::Shed));
+                let rejected = shared.numbers.reject(Reason::Shed);
+                return Err(rejected.with_measured(
+                    "pressure_percent",
+                    pressure as u64,
+                    from as u64,
+                ));
             }
         }
         Ok(level)

@@ -135,7 +135,9 @@ impl Throttle {
         let is_held_back = rejection > 0.0 && state.rng.fraction() < rejection;
         drop(state);
         if is_held_back {
-            return Err(shared.numbers.reject(Reason::Throttled));
+            let percent = (rejection * 100.0) as u64;
+            let rejected = shared.numbers.reject(Reason::Throttled);
+            return Err(rejected.with_measured("held_back_percent", percent, 90));
         }
         Ok(Request { throttle: Some(self.clone()) })
     }
