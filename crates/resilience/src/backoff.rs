@@ -107,6 +107,26 @@ impl Backoff {
         self.attempts
     }
 
+    /// All waits together, when every attempt fails: without jitter, and at most with it.
+    pub fn waits(&self) -> (Duration, Duration) {
+        let cap = self.cap.as_secs_f64();
+        let (mut seconds, mut wait) = (0.0, self.base.as_secs_f64().min(cap));
+        let mut left = self.attempts.saturating_sub(1);
+        // Waits stop growing at the cap, so the loop is short for any number of attempts.
+        while left > 0 && wait < cap && self.factor > 1.0 {
+            seconds += wait;
+            wait = (wait * self.factor).min(cap);
+            left -= 1;
+        }
+        seconds += wait * f64::from(left);
+        let most = match self.jitter {
+            Jitter::None | Jitter::Full => 1.0,
+            Jitter::Share(share) => 1.0 + share,
+        };
+        let time = |s| Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX);
+        (time(seconds), time(seconds * most))
+    }
+
     /// The wait after this many failed attempts; `None` when there is no further one.
     ///
     /// The exponential saturates at the cap, so that no number of attempts overflows.
@@ -158,6 +178,17 @@ mod tests {
         for failed in [10, 64, 1_024, u32::MAX - 1] {
             assert!(policy.wait(failed, &mut Rng::from_seed(1)).unwrap() <= cap);
         }
+    }
+
+    #[test]
+    fn all_waits_together_are_known_for_any_number_of_attempts() {
+        let seconds = Duration::from_secs;
+        assert_eq!(Backoff::classic().waits(), (seconds(15), seconds(18)));
+        let policy = Backoff::new(6, seconds(1), seconds(4)).unwrap();
+        assert_eq!(policy.waits(), (seconds(1 + 2 + 4 + 4 + 4), seconds(1 + 2 + 4 + 4 + 4)));
+        let policy = Backoff::new(u32::MAX, seconds(1), seconds(4)).unwrap();
+        assert!(policy.waits().0 > seconds(4 * 4_000_000_000));
+        assert_eq!(Backoff::new(1, seconds(1), seconds(4)).unwrap().waits().0, Duration::ZERO);
     }
 
     #[test]

@@ -26,30 +26,58 @@
 //! - [`breaker`] a dependency that fails is left alone, and tried again with a few calls
 //! - [`timeout`] an attempt ends in time
 //! - [`retry`] an attempt that may pass by itself is repeated
+//! - [`bulkhead`] at most so many calls run, and so many wait, for each kind of work
+//! - [`rate_limit`] at most so many calls begin, for all or for each key
+//! - [`adaptive`] as many calls run as the dependency can do now
+//! - [`throttle`] a client stops asking what would be refused
+//! - [`shed`] under overload, the most important calls are done
+//! - [`hold`] how long a call holds its place: until its answer, or until the end of its body
+//! - [`pipeline`] layers in the order that works, checked and explained
+//! - [`numbers`] what the limits measure
 //! - [`backoff`] how long to wait between attempts: a pure policy
 
+pub mod adaptive;
+mod admitted;
 mod atomic;
 pub mod backoff;
 pub mod breaker;
+pub mod bulkhead;
 pub mod call;
 pub mod control;
 pub mod events;
+pub mod hold;
 pub mod metrics;
+pub mod numbers;
 pub mod outcome;
+pub mod pipeline;
+#[cfg(test)]
+mod probe;
+pub mod rate_limit;
 pub mod rejected;
 pub mod retry;
+mod settings;
+pub mod shed;
 mod stripes;
+pub mod throttle;
 pub mod ticker;
 pub mod timeout;
 
+pub use adaptive::{AdaptiveLimit, AdaptiveLimitLayer};
+pub use admitted::Admitted;
 pub use backoff::{Backoff, InvalidBackoff};
 pub use breaker::{Breaker, BreakerLayer};
+pub use bulkhead::{Bulkhead, BulkheadLayer, Pools};
 pub use call::{Call, Carries};
 pub use control::Registry;
 pub use events::{Event, Events};
 pub use outcome::{Classifier, Outcome};
-pub use rejected::{CallError, PolicyName, Reason, Rejected, SeamError};
+pub use pipeline::{Pipeline, PipelineLayer};
+pub use rate_limit::{KeyedRateLimit, KeyedRateLimitLayer, RateLimit, RateLimitLayer};
+pub use rejected::{CallError, Measured, PolicyName, Reason, Rejected, SeamError};
 pub use retry::{Retry, RetryLayer};
+pub use settings::InvalidOptions;
+pub use shed::{Shed, ShedLayer};
+pub use throttle::{Throttle, ThrottleLayer};
 pub use ticker::Ticker;
 pub use timeout::{Elapsed, Timeout, TimeoutLayer};
 

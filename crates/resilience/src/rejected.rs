@@ -22,6 +22,20 @@ pub struct Rejected {
     pub reason: Reason,
     /// When another try has a chance; `None` when nobody knows.
     pub retry_after: Option<Duration>,
+    /// What the policy had measured when it decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+}
+
+/// A number that a policy decided by, and where its limit was then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Measured {
+    /// What was measured, with its unit if it has one: `waiting`, `running`, `pressure_percent` …
+    pub what: &'static str,
+    /// How much there was.
+    pub value: u64,
+    /// How much there could be.
+    pub limit: u64,
 }
 
 /// Why a policy did not let a call through.
@@ -88,7 +102,14 @@ pub enum CallError<E> {
 impl Rejected {
     /// By this policy, for this reason.
     pub const fn new(policy: PolicyName, reason: Reason) -> Self {
-        Self { policy, reason, retry_after: None }
+        Self { policy, reason, retry_after: None, measured: None }
+    }
+
+    /// The same, with what was measured when it was decided.
+    #[must_use]
+    pub const fn with_measured(mut self, what: &'static str, value: u64, limit: u64) -> Self {
+        self.measured = Some(Measured { what, value, limit });
+        self
     }
 
     /// The same, with when another try has a chance.
@@ -102,6 +123,9 @@ impl Rejected {
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {}", self.policy, self.reason)?;
+        if let Some(Measured { what, value, limit }) = self.measured {
+            write!(f, " ({what} {value}, limit {limit})")?;
+        }
         match self.retry_after {
             Some(wait) => write!(f, "; try again after {wait:?}"),
             None => Ok(()),
@@ -152,7 +176,7 @@ impl fmt::Display for Reason {
             Self::BulkheadTimeout => "had no place in time",
             Self::RateLimited => "allows no more calls for now",
             Self::LimitReached => "has as many calls running as its dependency can do",
-            Self::Shed => "sheds load, and this call is not the most important",
+            Self::Shed => "is overloaded; do not try again",
             Self::Throttled => "holds back calls that would be refused",
             Self::BudgetExhausted => "has no budget left for more tries",
             Self::DeadlineExceeded => "stopped: nobody waits for the answer any more",

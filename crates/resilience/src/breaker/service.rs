@@ -76,8 +76,7 @@ where
             // It opened before `poll_ready`, and may be open no longer: still nothing to call.
             return ResponseFuture::refused(core.keep_unready());
         }
-        let admitted =
-            if M::may_hold(&request) { core.admit() } else { core.admit_first_try() };
+        let admitted = if M::may_hold(&request) { core.admit() } else { core.admit_first_try() };
         match admitted {
             Ok(ticket) => {
                 self.is_ready = false;

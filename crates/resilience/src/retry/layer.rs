@@ -42,6 +42,16 @@ impl<E> RetryLayer<E> {
     }
 }
 
+impl<E> RetryLayer<E> {
+    pub(crate) fn backoff(&self) -> &Backoff {
+        &self.backoff
+    }
+
+    pub(crate) const fn total(&self) -> Option<Duration> {
+        self.total
+    }
+}
+
 impl<E> Clone for RetryLayer<E> {
     fn clone(&self) -> Self {
         Self {

@@ -17,6 +17,10 @@ impl TimeoutLayer {
     pub const fn new(limit: Duration) -> Self {
         Self { limit }
     }
+
+    pub(crate) const fn limit(&self) -> Duration {
+        self.limit
+    }
 }
 
 impl<S> Layer<S> for TimeoutLayer {

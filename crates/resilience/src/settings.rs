@@ -1,0 +1,185 @@
+//! What the limits share: an operator's switch, and settings that are all checked before one of them changes.
+//!
+//! A change that is half applied is worse than one that is refused, so a policy reads every new value first, each with its range, and
+//! then writes them together.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use crate::control::{Action, ControlError};
+
+/// Options that cannot be meant. Says which policy, and what it can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid {kind}: {why}")]
+pub struct InvalidOptions {
+    kind: &'static str,
+    why: &'static str,
+}
+
+/// What an operator wants of a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Its own judgement.
+    #[default]
+    Judging,
+    /// Nothing passes.
+    Isolated,
+    /// Everything passes, and nothing is counted.
+    Disabled,
+}
+
+/// The mode of a policy without a lock of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Switch(AtomicU8);
+
+/// New values by name, as an operator sent them.
+pub(crate) struct Changes<'a>(&'a BTreeMap<String, f64>);
+
+// === impl InvalidOptions ===
+
+impl InvalidOptions {
+    pub(crate) const fn new(kind: &'static str, why: &'static str) -> Self {
+        Self { kind, why }
+    }
+}
+
+// === impl Mode ===
+
+impl Mode {
+    /// The mode that an action asks a policy of this kind for.
+    ///
+    /// # Errors
+    /// [`ControlError::Unsupported`] for what only a breaker can do.
+    pub(crate) fn asked_by(action: &Action, kind: &'static str) -> Result<Self, ControlError> {
+        match action {
+            Action::Isolate => Ok(Self::Isolated),
+            Action::Disable => Ok(Self::Disabled),
+            Action::Release => Ok(Self::Judging),
+            Action::Observe | Action::Reconfigure { .. } => {
+                Err(ControlError::Unsupported { kind, action: action.name() })
+            }
+        }
+    }
+
+    /// The word for operators: that of the mode, or `judged` when the policy judges by itself.
+    pub(crate) const fn or(self, judged: &'static str) -> &'static str {
+        match self {
+            Self::Judging => judged,
+            Self::Isolated => "isolated",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+// === impl Switch ===
+
+impl Switch {
+    pub(crate) fn mode(&self) -> Mode {
+        match self.0.load(Ordering::Acquire) {
+            1 => Mode::Isolated,
+            2 => Mode::Disabled,
+            _ => Mode::Judging,
+        }
+    }
+
+    pub(crate) fn set(&self, mode: Mode) {
+        let word = match mode {
+            Mode::Judging => 0,
+            Mode::Isolated => 1,
+            Mode::Disabled => 2,
+        };
+        self.0.store(word, Ordering::Release);
+    }
+}
+
+// === impl Changes ===
+
+impl<'a> Changes<'a> {
+    /// These changes, if every name is one of `known`.
+    pub(crate) fn of(
+        settings: &'a BTreeMap<String, f64>,
+        known: &[&str],
+    ) -> Result<Self, ControlError> {
+        match settings.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(Self(settings)),
+            Some(unknown) => Err(ControlError::Invalid {
+                setting: unknown.clone(),
+                why: format!("there is no such setting, only {}", known.join(", ")),
+            }),
+        }
+    }
+
+    /// A number within its range, or the present one.
+    pub(crate) fn number(
+        &self,
+        name: &str,
+        present: f64,
+        range: RangeInclusive<f64>,
+    ) -> Result<f64, ControlError> {
+        match self.0.get(name) {
+            None => Ok(present),
+            Some(value) if range.contains(value) => Ok(*value),
+            Some(_) => Err(ControlError::Invalid {
+                setting: name.to_owned(),
+                why: format!("it can be {} to {}", range.start(), range.end()),
+            }),
+        }
+    }
+
+    /// A whole number within its range, or the present one.
+    pub(crate) fn whole(
+        &self,
+        name: &str,
+        present: usize,
+        range: RangeInclusive<usize>,
+    ) -> Result<usize, ControlError> {
+        let bounds = *range.start() as f64..=*range.end() as f64;
+        let value = self.number(name, present as f64, bounds)?;
+        if value.fract() != 0.0 {
+            return Err(ControlError::Invalid {
+                setting: name.to_owned(),
+                why: "it must be a whole number".to_owned(),
+            });
+        }
+        Ok(if self.0.contains_key(name) { value as usize } else { present })
+    }
+
+    /// A duration in seconds within its range, or the present one.
+    pub(crate) fn seconds(
+        &self,
+        name: &str,
+        present: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Result<Duration, ControlError> {
+        let bounds = range.start().as_secs_f64()..=range.end().as_secs_f64();
+        let value = self.number(name, present.as_secs_f64(), bounds)?;
+        Ok(if self.0.contains_key(name) { Duration::from_secs_f64(value) } else { present })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_names_what_is_wrong_and_what_it_can_be() {
+        let settings = BTreeMap::from([("places".to_owned(), 2.5)]);
+        let error = Changes::of(&settings, &["queue"]).err().unwrap().to_string();
+        assert_eq!(error, "`places`: there is no such setting, only queue");
+        let changes = Changes::of(&settings, &["places"]).unwrap();
+        let error = changes.whole("places", 1, 1..=2).unwrap_err().to_string();
+        assert_eq!(error, "`places`: it can be 1 to 2");
+        let error = changes.whole("places", 1, 1..=9).unwrap_err().to_string();
+        assert_eq!(error, "`places`: it must be a whole number");
+        assert_eq!(changes.whole("queue", 7, 1..=9).unwrap(), 7);
+    }
+
+    #[test]
+    fn not_a_number_is_no_setting() {
+        let settings = BTreeMap::from([("wait".to_owned(), f64::NAN)]);
+        let changes = Changes::of(&settings, &["wait"]).unwrap();
+        assert!(changes.seconds("wait", Duration::ZERO, Duration::ZERO..=Duration::MAX).is_err());
+    }
+}
