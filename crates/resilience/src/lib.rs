@@ -3,15 +3,20 @@
 //! ```
 //! use std::time::Duration;
 //! use switchboard_core::{BoxError, Rng, Verdict};
-//! use switchboard_resilience::{Backoff, RetryLayer, TimeoutLayer};
+//! use switchboard_resilience::{Backoff, Call, RetryLayer, TimeoutLayer};
 //! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
 //! let mut service = ServiceBuilder::new()
 //!     .layer(RetryLayer::new(Backoff::recommended(), Rng::from_seed(1), |_: &BoxError| Verdict::Retry))
 //!     .layer(TimeoutLayer::new(Duration::from_secs(2)))
-//!     .service(service_fn(|name: String| async move { Ok::<_, BoxError>(format!("hello {name}")) }));
-//! assert_eq!(service.ready().await?.call("ann".to_owned()).await?, "hello ann");
+//!     .service(service_fn(|(_, name): (Call, &str)| {
+//!         let greeting = format!("hello {name}");
+//!         async { Ok::<_, BoxError>(greeting) }
+//!     }));
+//! // Repeated only because the call says that it may be.
+//! let request = (Call::new().repeatable(), "ann");
+//! assert_eq!(service.ready().await?.call(request).await?, "hello ann");
 //! # Ok(()) }
 //! ```
 //!
@@ -21,13 +26,15 @@
 //! - [`outcome`] how a finished call counts
 //! - [`rejected`] the one error that policies make
 //! - [`control`] what an operator sees and can do
-//! - [`timeout`] an attempt ends in time
+//! - [`deadline`] a whole call ends when nobody waits any more
 //! - [`retry`] an attempt that may pass by itself is repeated
 //! - [`backoff`] how long to wait between attempts: a pure policy
+//! - [`timeout`] an attempt ends in time
 
 pub mod backoff;
 pub mod call;
 pub mod control;
+pub mod deadline;
 pub mod outcome;
 pub mod rejected;
 pub mod retry;
@@ -36,7 +43,8 @@ pub mod timeout;
 pub use backoff::{Backoff, InvalidBackoff};
 pub use call::{Call, Carries};
 pub use control::Registry;
+pub use deadline::{Deadline, DeadlineLayer};
 pub use outcome::{Classifier, Outcome};
 pub use rejected::{CallError, PolicyName, Reason, Rejected, SeamError};
 pub use retry::{Retry, RetryLayer};
-pub use timeout::{Elapsed, Timeout, TimeoutLayer};
+pub use timeout::{Timeout, TimeoutLayer};
