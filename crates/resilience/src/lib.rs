@@ -29,21 +29,29 @@
 //! - [`deadline`] a whole call ends when nobody waits any more
 //! - [`retry`] an attempt that may pass by itself is repeated
 //! - [`backoff`] how long to wait between attempts: a pure policy
+//! - [`hedge`] a call that is slow is asked once more beside the first
+//! - [`budget`] what repetitions are paid from
 //! - [`timeout`] an attempt ends in time
 
 pub mod backoff;
+pub mod budget;
 pub mod call;
 pub mod control;
 pub mod deadline;
+pub mod hedge;
 pub mod outcome;
 pub mod rejected;
 pub mod retry;
 pub mod timeout;
+#[cfg(test)]
+mod trial;
 
 pub use backoff::{Backoff, InvalidBackoff};
+pub use budget::Budget;
 pub use call::{Call, Carries};
 pub use control::Registry;
 pub use deadline::{Deadline, DeadlineLayer};
+pub use hedge::HedgeLayer;
 pub use outcome::{Classifier, Outcome};
 pub use rejected::{CallError, PolicyName, Reason, Rejected, SeamError};
 pub use retry::{Retry, RetryLayer};
