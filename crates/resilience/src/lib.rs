@@ -26,18 +26,22 @@
 //! - [`outcome`] how a finished call counts
 //! - [`rejected`] the one error that policies make
 //! - [`control`] what an operator sees and can do
+//! - [`fallback`] something else is answered when a call fails
 //! - [`deadline`] a whole call ends when nobody waits any more
 //! - [`retry`] an attempt that may pass by itself is repeated
 //! - [`backoff`] how long to wait between attempts: a pure policy
 //! - [`hedge`] a call that is slow is asked once more beside the first
 //! - [`budget`] what repetitions are paid from
 //! - [`timeout`] an attempt ends in time
+//! - [`chaos`] faults on purpose
 
 pub mod backoff;
 pub mod budget;
 pub mod call;
+pub mod chaos;
 pub mod control;
 pub mod deadline;
+pub mod fallback;
 pub mod hedge;
 pub mod outcome;
 pub mod rejected;
@@ -49,8 +53,10 @@ mod trial;
 pub use backoff::{Backoff, InvalidBackoff};
 pub use budget::Budget;
 pub use call::{Call, Carries};
+pub use chaos::ChaosLayer;
 pub use control::Registry;
 pub use deadline::{Deadline, DeadlineLayer};
+pub use fallback::FallbackLayer;
 pub use hedge::HedgeLayer;
 pub use outcome::{Classifier, Outcome};
 pub use rejected::{CallError, PolicyName, Reason, Rejected, SeamError};
