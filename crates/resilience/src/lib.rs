@@ -26,6 +26,7 @@
 //! - [`outcome`] how a finished call counts
 //! - [`rejected`] the one error that policies make
 //! - [`control`] what an operator sees and can do
+//! - [`propagate`] what every layer reads, as headers and as a message's context
 //! - [`fallback`] something else is answered when a call fails
 //! - [`deadline`] a whole call ends when nobody waits any more
 //! - [`retry`] an attempt that may pass by itself is repeated
@@ -44,8 +45,11 @@ pub mod deadline;
 pub mod fallback;
 pub mod hedge;
 pub mod outcome;
+pub mod propagate;
 pub mod rejected;
 pub mod retry;
+#[cfg(test)]
+mod stack_tests;
 pub mod timeout;
 #[cfg(test)]
 mod trial;
