@@ -19,6 +19,10 @@ use switchboard_core::Rng;
 /// let second = classic.wait(2, &mut rng).expect("five attempts mean four waits");
 /// assert!(second >= Duration::from_millis(1_600) && second <= Duration::from_millis(2_400));
 /// assert_eq!(classic.wait(5, &mut rng), None);
+///
+/// // What a caller may have to wait in all, without jitter and at most.
+/// assert_eq!(classic.total_wait(), Duration::from_secs(15));
+/// assert_eq!(classic.longest_total_wait(), Duration::from_secs(18));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backoff {
@@ -27,6 +31,7 @@ pub struct Backoff {
     cap: Duration,
     attempts: u32,
     jitter: Jitter,
+    waits_before_giving_up: bool,
 }
 
 /// How chance changes a wait.
@@ -45,6 +50,9 @@ pub enum Jitter {
 #[error("invalid backoff: {0}")]
 pub struct InvalidBackoff(&'static str);
 
+/// No cap lies above this: who waits longer should keep the work in a queue, not in a task.
+const LONGEST_CAP: Duration = Duration::from_secs(24 * 60 * 60);
+
 // === impl Backoff ===
 
 impl Backoff {
@@ -56,6 +64,7 @@ impl Backoff {
             cap: Duration::from_secs(16),
             attempts: 5,
             jitter: Jitter::Share(0.2),
+            waits_before_giving_up: false,
         }
     }
 
@@ -68,13 +77,16 @@ impl Backoff {
             cap: Duration::from_secs(20),
             attempts: 3,
             jitter: Jitter::Full,
+            waits_before_giving_up: false,
         }
     }
 
-    /// A policy of one's own: `attempts` in all, waits from `base` on, doubling up to `cap`.
+    /// A policy of one's own: `attempts` in all, waits from `base` on, doubling up to `cap`, with
+    /// full jitter.
     ///
     /// # Errors
-    /// [`InvalidBackoff`] when there is no attempt, or when `base` is zero or above `cap`.
+    /// [`InvalidBackoff`] when there is no attempt, when `base` is zero or above `cap`, or when
+    /// `cap` is above a day.
     pub const fn new(attempts: u32, base: Duration, cap: Duration) -> Result<Self, InvalidBackoff> {
         if attempts == 0 {
             return Err(InvalidBackoff("there must be at least one attempt"));
@@ -85,7 +97,11 @@ impl Backoff {
         if base.as_nanos() > cap.as_nanos() {
             return Err(InvalidBackoff("the first wait must not exceed the cap"));
         }
-        Ok(Self { base, factor: 2.0, cap, attempts, jitter: Jitter::Full })
+        if cap.as_nanos() > LONGEST_CAP.as_nanos() {
+            return Err(InvalidBackoff("the cap must not exceed a day"));
+        }
+        let jitter = Jitter::Full;
+        Ok(Self { base, factor: 2.0, cap, attempts, jitter, waits_before_giving_up: false })
     }
 
     /// The same with another jitter.
@@ -100,6 +116,15 @@ impl Backoff {
         }
         self.jitter = jitter;
         Ok(self)
+    }
+
+    /// The same, which waits once more after the last attempt and only then gives up, as some
+    /// texts draw it (16 s for [`classic`](Self::classic)). Off by default: it only delays the
+    /// error.
+    #[must_use]
+    pub const fn waiting_before_giving_up(mut self) -> Self {
+        self.waits_before_giving_up = true;
+        self
     }
 
     /// How many attempts there are, the first included.
@@ -127,22 +152,67 @@ impl Backoff {
         (time(seconds), time(seconds * most))
     }
 
+    /// No wait grows beyond this; jitter that goes both ways may add its share.
+    pub const fn cap(&self) -> Duration {
+        self.cap
+    }
+
     /// The wait after this many failed attempts; `None` when there is no further one.
-    ///
-    /// The exponential saturates at the cap, so that no number of attempts overflows.
     pub fn wait(&self, failed: u32, rng: &mut Rng) -> Option<Duration> {
         if failed == 0 || failed >= self.attempts {
             return None;
         }
-        let exponent = i32::try_from(failed - 1).unwrap_or(i32::MAX);
-        let plain =
-            (self.base.as_secs_f64() * self.factor.powi(exponent)).min(self.cap.as_secs_f64());
-        let seconds = match self.jitter {
+        Some(self.nth(failed, rng))
+    }
+
+    /// The `nth` wait, from 1, however many attempts there are: for who counts attempts itself.
+    pub fn nth(&self, nth: u32, rng: &mut Rng) -> Duration {
+        let plain = self.plain(nth).as_secs_f64();
+        Duration::from_secs_f64(match self.jitter {
             Jitter::None => plain,
             Jitter::Share(share) => plain * (1.0 + share * (2.0 * rng.fraction() - 1.0)),
             Jitter::Full => plain * rng.fraction(),
-        };
-        Some(Duration::from_secs_f64(seconds))
+        })
+    }
+
+    /// The wait before giving up, if there is one.
+    pub fn parting_wait(&self, rng: &mut Rng) -> Option<Duration> {
+        self.waits_before_giving_up.then(|| self.nth(self.attempts, rng))
+    }
+
+    /// All waits of a call whose every attempt fails, without jitter.
+    pub fn total_wait(&self) -> Duration {
+        let waits = if self.waits_before_giving_up { self.attempts } else { self.attempts - 1 };
+        let mut total = Duration::ZERO;
+        for nth in 1..=waits {
+            let plain = self.plain(nth);
+            if plain == self.cap {
+                return total.saturating_add(plain.saturating_mul(waits - nth + 1));
+            }
+            total += plain;
+        }
+        total
+    }
+
+    /// All waits of a call whose every attempt fails, when chance is least kind.
+    pub fn longest_total_wait(&self) -> Duration {
+        match self.jitter {
+            Jitter::Share(share) => {
+                let seconds = self.total_wait().as_secs_f64() * (1.0 + share);
+                Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+            }
+            Jitter::None | Jitter::Full => self.total_wait(),
+        }
+    }
+
+    /// The exponential saturates at the cap, so that no number of attempts overflows.
+    fn plain(&self, nth: u32) -> Duration {
+        let exponent = i32::try_from(nth.saturating_sub(1)).unwrap_or(i32::MAX);
+        let seconds = self.base.as_secs_f64() * self.factor.powi(exponent);
+        if seconds >= self.cap.as_secs_f64() {
+            return self.cap;
+        }
+        Duration::from_secs_f64(seconds)
     }
 }
 
@@ -150,13 +220,36 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
     #[test]
     fn classic_waits_one_two_four_eight_and_gives_up() {
         let plain = Backoff::classic().with_jitter(Jitter::None).unwrap();
-        let waits: Vec<_> =
-            (1..=5).map(|failed| plain.wait(failed, &mut Rng::from_seed(0))).collect();
-        let seconds = |s| Some(Duration::from_secs(s));
-        assert_eq!(waits, [seconds(1), seconds(2), seconds(4), seconds(8), None]);
+        let mut rng = Rng::from_seed(0);
+        let waits: Vec<_> = (1..=5).map(|failed| plain.wait(failed, &mut rng)).collect();
+        assert_eq!(
+            waits,
+            [Some(seconds(1)), Some(seconds(2)), Some(seconds(4)), Some(seconds(8)), None]
+        );
+        assert_eq!(plain.parting_wait(&mut rng), None);
+    }
+
+    #[test]
+    fn classic_can_wait_sixteen_seconds_before_giving_up() {
+        let policy = Backoff::classic().with_jitter(Jitter::None).unwrap();
+        let policy = policy.waiting_before_giving_up();
+        assert_eq!(policy.parting_wait(&mut Rng::from_seed(0)), Some(seconds(16)));
+        assert_eq!(policy.total_wait(), seconds(1 + 2 + 4 + 8 + 16));
+    }
+
+    #[test]
+    fn totals_are_known_without_a_run_even_for_very_many_attempts() {
+        assert_eq!(Backoff::classic().total_wait(), seconds(15));
+        assert_eq!(Backoff::classic().longest_total_wait(), seconds(18));
+        let endless = Backoff::new(u32::MAX, seconds(1), seconds(4)).unwrap();
+        assert_eq!(endless.total_wait(), seconds(1 + 2 + 4 * (u64::from(u32::MAX) - 3)));
     }
 
     /// R9: the same seed gives the same waits, so that tests can assert them exactly.
@@ -170,10 +263,21 @@ mod tests {
         }
     }
 
+    /// R1: full jitter is any share of the whole wait, evenly.
+    #[test]
+    fn r1_full_jitter_takes_any_share_of_the_wait() {
+        let policy = Backoff::new(3, seconds(1), seconds(20)).unwrap();
+        let mut rng = Rng::from_seed(1);
+        let waits: Vec<f64> = (0..10_000).map(|_| policy.nth(3, &mut rng).as_secs_f64()).collect();
+        let mean = waits.iter().sum::<f64>() / 10_000.0;
+        assert!((1.95..2.05).contains(&mean), "{mean}");
+        assert!(waits.iter().all(|wait| (0.0..4.0).contains(wait)));
+    }
+
     /// R1: the exponential saturates (an implementation elsewhere went negative at attempt 1 024).
     #[test]
     fn r1_saturates_at_the_cap_after_any_number_of_attempts() {
-        let cap = Duration::from_secs(20);
+        let cap = seconds(20);
         let policy = Backoff::new(u32::MAX, Duration::from_millis(50), cap).unwrap();
         for failed in [10, 64, 1_024, u32::MAX - 1] {
             assert!(policy.wait(failed, &mut Rng::from_seed(1)).unwrap() <= cap);
@@ -193,10 +297,11 @@ mod tests {
 
     #[test]
     fn refuses_what_cannot_be_meant() {
-        let second = Duration::from_secs(1);
+        let second = seconds(1);
         assert!(Backoff::new(0, second, second).is_err());
         assert!(Backoff::new(1, Duration::ZERO, second).is_err());
         assert!(Backoff::new(1, second * 2, second).is_err());
+        assert!(Backoff::new(1, second, Duration::MAX).is_err());
         assert!(Backoff::classic().with_jitter(Jitter::Share(1.5)).is_err());
         assert!(Backoff::classic().with_jitter(Jitter::Share(f64::NAN)).is_err());
     }

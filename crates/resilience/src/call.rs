@@ -32,6 +32,9 @@ pub struct Call {
     /// Whether a second try cannot have a second effect: a safe or idempotent method, or an
     /// idempotency key. Default: it may, so nobody repeats it.
     pub is_repeatable: bool,
+    /// Whether a [`Budget`](crate::Budget) has counted this call as a first try, so that a layer
+    /// further in does not count it again. Never leaves the process.
+    pub is_counted: bool,
 }
 
 /// A request that carries a [`Call`].

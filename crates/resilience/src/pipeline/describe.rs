@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use super::worst::Short;
-use super::{Describe, Facts, Kind, Step};
+use super::{Describe, Facts, Kind, Spending, Step};
 use crate::adaptive::AdaptiveLimitLayer;
 use crate::bulkhead::{Bulkhead, BulkheadLayer, ByRoute, Pools};
 use crate::control::Controlled;
@@ -13,12 +13,19 @@ use crate::shed::ShedLayer;
 use crate::throttle::ThrottleLayer;
 use crate::{Backoff, RetryLayer, TimeoutLayer};
 
-impl<E> Describe for RetryLayer<E> {
+impl<T, E> Describe for RetryLayer<T, E> {
     fn describe(&self) -> Step {
-        let backoff = self.backoff();
+        let policy = self.policy();
+        let backoff = policy.backoff();
         let (waits, jittered) = backoff.waits();
         let mut facts = Facts::NONE.with_attempts(backoff.attempts(), waits, jittered);
-        facts.last_start = self.total();
+        facts.last_start = policy.total();
+        if let Some(budget) = self.budget() {
+            facts.budget = Some(Spending {
+                budget: budget.name().as_str().to_owned(),
+                share: budget.policy().share(),
+            });
+        }
         let plural = if backoff.attempts() == 1 { "" } else { "s" };
         let step = Step::new(Kind::Retry)
             .with_detail(format!("{} attempt{plural}", backoff.attempts()))

@@ -19,7 +19,7 @@ use crate::{Backoff, Rejected, RetryLayer, TimeoutLayer, adaptive};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn retry(backoff: Backoff) -> RetryLayer<Rejected> {
+fn retry(backoff: Backoff) -> RetryLayer<(), Rejected> {
     RetryLayer::new(backoff, Rng::from_seed(1), |_: &Rejected| Verdict::Retry)
 }
 

@@ -5,20 +5,32 @@ use std::time::Duration;
 use tower::Layer;
 
 use super::Timeout;
+use crate::PolicyName;
 
-/// Gives every call of a service the same limit.
+/// Gives every attempt of a service the same limit.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeoutLayer {
+    name: PolicyName,
     limit: Duration,
 }
 
+// === impl TimeoutLayer ===
+
 impl TimeoutLayer {
-    /// Calls take at most `limit`.
-    pub const fn new(limit: Duration) -> Self {
-        Self { limit }
+    /// Attempts take at most `limit`, or what remains of the call's deadline.
+    pub fn new(limit: Duration) -> Self {
+        Self { name: PolicyName::new("timeout"), limit }
     }
 
-    pub(crate) const fn limit(&self) -> Duration {
+    /// The name in rejections. Default: `timeout`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<PolicyName>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The limit, for who explains a pipeline.
+    pub const fn limit(&self) -> Duration {
         self.limit
     }
 }
@@ -27,6 +39,6 @@ impl<S> Layer<S> for TimeoutLayer {
     type Service = Timeout<S>;
 
     fn layer(&self, inner: S) -> Timeout<S> {
-        Timeout::new(inner, self.limit)
+        Timeout { inner, name: self.name, limit: self.limit }
     }
 }

@@ -1,76 +1,79 @@
-//! An attempt ends in time, or is dropped and answered with [`Elapsed`].
+//! An attempt ends in time, or is dropped.
 //!
-//! Without a limit, a dependency that hangs holds every caller that waits for it, and soon their callers. Put it *inside* a retry, so
-//! that each attempt has its own time; it covers the response's head, not a body that streams (D2).
+//! Without a limit, a dependency that hangs holds every caller that waits for it, and soon their callers. Put it *inside* a retry and a
+//! breaker, so that each attempt has its own time and the breaker sees that it was too long (D2). It covers the response's head; a body
+//! that streams has a time of its own between frames ([`IdleLayer`]).
 //!
 //! Not for work that must not be dropped half-way: a timeout drops the inner future.
 
+mod body;
+#[cfg(test)]
+mod body_tests;
 mod layer;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use switchboard_core::{BoxError, Retryable, Verdict};
+use tokio::time::Instant;
 use tower::Service;
 
+use crate::deadline::InTime;
+use crate::{Carries, PolicyName, Reason, Rejected, SeamError};
+
+pub use body::{Idle, IdleBody, IdleFuture, IdleLayer};
 pub use layer::TimeoutLayer;
 
-/// A service whose calls end in time.
+/// A service whose attempts end in time.
+///
+/// The limit is passed inwards as the attempt's deadline, so that whoever comes next does not work
+/// longer than somebody listens. An attempt that took longer was
+/// [`TimedOut`](Reason::TimedOut), and whether it had an effect is unknown; one that the call's own
+/// deadline ended is [`DeadlineExceeded`](Reason::DeadlineExceeded).
 #[derive(Clone, Debug)]
 pub struct Timeout<S> {
     inner: S,
-    limit: Duration,
-}
-
-/// The call took longer than its limit and was dropped; whether it had an effect is unknown.
-#[derive(Debug, thiserror::Error)]
-#[error("no answer within {limit:?}")]
-pub struct Elapsed {
+    name: PolicyName,
     limit: Duration,
 }
 
 // === impl Timeout ===
 
 impl<S> Timeout<S> {
-    /// Calls of `inner` take at most `limit`.
-    pub const fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, limit }
+    /// Attempts of `inner` take at most `limit`.
+    pub fn new(inner: S, limit: Duration) -> Self {
+        Self { inner, name: PolicyName::new("timeout"), limit }
     }
 }
 
 impl<S, R> Service<R> for Timeout<S>
 where
     S: Service<R>,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
+    S::Error: SeamError,
+    R: Carries,
 {
     type Response = S::Response;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
+    type Error = S::Error;
+    type Future = InTime<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
-        let (limit, answer) = (self.limit, self.inner.call(request));
-        Box::pin(async move {
-            match tokio::time::timeout(limit, answer).await {
-                Ok(answer) => answer.map_err(Into::into),
-                Err(_) => Err(Elapsed { limit }.into()),
-            }
-        })
-    }
-}
-
-// === impl Elapsed ===
-
-impl Retryable for Elapsed {
-    fn verdict(&self) -> Verdict {
-        Verdict::Retry
+    fn call(&mut self, mut request: R) -> Self::Future {
+        let (now, call) = (Instant::now(), request.call());
+        let own = now + self.limit;
+        let reason = match call.deadline {
+            Some(deadline) if deadline <= own => Reason::DeadlineExceeded,
+            _ => Reason::TimedOut,
+        };
+        let rejected = Rejected::new(self.name, reason);
+        if call.deadline.is_some_and(|deadline| deadline <= now) {
+            return InTime::rejected(rejected);
+        }
+        let call = call.with_deadline(own);
+        request.set_call(call);
+        InTime::until(call.deadline, self.inner.call(request), rejected)
     }
 }

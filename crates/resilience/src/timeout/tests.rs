@@ -1,30 +1,44 @@
-//! A call in time passes, one too late is dropped and named.
+//! An attempt in time passes, one too late is dropped and named by whose time it was.
 
 use std::time::Duration;
 
-use switchboard_core::BoxError;
-use tower::{Service, ServiceExt, service_fn};
+use tokio::time::Instant;
+use tower::{Layer, ServiceExt, service_fn};
 
-use super::{Elapsed, Timeout};
+use super::TimeoutLayer;
+use crate::{Call, Reason, Rejected};
 
-async fn check(takes: Duration) -> Result<Duration, BoxError> {
-    let inner = service_fn(|takes: Duration| async move {
-        tokio::time::sleep(takes).await;
-        Ok::<_, BoxError>(takes)
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+async fn check(remaining: Option<u64>, takes: u64) -> (Result<Option<Duration>, Reason>, Duration) {
+    let inner = service_fn(move |(call, ()): (Call, ())| async move {
+        let remaining = call.remaining(Instant::now());
+        tokio::time::sleep(seconds(takes)).await;
+        Ok::<_, Rejected>(remaining)
     });
-    let mut service = Timeout::new(inner, Duration::from_secs(2));
-    service.ready().await?.call(takes).await
+    let begun = Instant::now();
+    let call =
+        remaining.map_or(Call::new(), |left| Call::new().with_deadline(begun + seconds(left)));
+    let answer = TimeoutLayer::new(seconds(2)).layer(inner).oneshot((call, ())).await;
+    (answer.map_err(|rejected| rejected.reason), begun.elapsed())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_in_time_passes() {
-    assert_eq!(check(Duration::from_secs(1)).await.unwrap(), Duration::from_secs(1));
+async fn an_attempt_in_time_passes_and_knows_its_limit() {
+    assert_eq!(check(None, 1).await, (Ok(Some(seconds(2))), seconds(1)));
+    assert_eq!(check(Some(60), 1).await, (Ok(Some(seconds(2))), seconds(1)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_takes_too_long_is_dropped_at_its_limit() {
-    let begun = tokio::time::Instant::now();
-    let error = check(Duration::from_secs(60)).await.unwrap_err();
-    assert!(error.is::<Elapsed>());
-    assert_eq!(begun.elapsed(), Duration::from_secs(2));
+async fn d2_an_attempt_that_takes_too_long_is_dropped_at_its_limit() {
+    assert_eq!(check(None, 60).await, (Err(Reason::TimedOut), seconds(2)));
+    assert_eq!(check(Some(60), 60).await, (Err(Reason::TimedOut), seconds(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn d1_what_remains_of_the_call_holds_when_it_is_less() {
+    assert_eq!(check(Some(1), 60).await, (Err(Reason::DeadlineExceeded), seconds(1)));
+    assert_eq!(check(Some(0), 0).await, (Err(Reason::DeadlineExceeded), seconds(0)));
 }

@@ -1,0 +1,28 @@
+//! Wraps services in [`Chaos`].
+
+use tower::Layer;
+
+use super::{Chaos, Switch};
+
+/// Lets the calls of a service meet the faults of a switch.
+#[derive(Clone, Debug)]
+pub struct ChaosLayer {
+    switch: Switch,
+}
+
+// === impl ChaosLayer ===
+
+impl ChaosLayer {
+    /// The faults of this switch.
+    pub fn new(switch: Switch) -> Self {
+        Self { switch }
+    }
+}
+
+impl<S> Layer<S> for ChaosLayer {
+    type Service = Chaos<S>;
+
+    fn layer(&self, inner: S) -> Chaos<S> {
+        Chaos { inner, switch: self.switch.clone() }
+    }
+}
