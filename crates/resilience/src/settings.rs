@@ -48,13 +48,13 @@ impl InvalidOptions {
 // === impl Mode ===
 
 impl Mode {
-    /// The mode that an action asks for; `None` when it asks for new settings.
-    pub(crate) const fn asked_by(action: &Action) -> Option<Self> {
+    /// The mode that an action asks for.
+    pub(crate) fn asked_by(action: &Action, kind: &'static str) -> Result<Self, ControlError> {
         match action {
-            Action::Isolate => Some(Self::Isolated),
-            Action::Disable => Some(Self::Disabled),
-            Action::Release => Some(Self::Judging),
-            Action::Reconfigure { .. } => None,
+            Action::Isolate => Ok(Self::Isolated),
+            Action::Disable => Ok(Self::Disabled),
+            Action::Release => Ok(Self::Judging),
+            other => Err(ControlError::Unsupported { kind, action: other.name() }),
         }
     }
 
@@ -206,6 +206,13 @@ mod tests {
             registry.act(name, Action::Reconfigure { settings }, "ann", "the same").unwrap();
             assert_eq!(registry.view(name).unwrap().settings, view.settings, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_no_mode_is_refused_by_name() {
+        let action = Action::Reconfigure { settings: BTreeMap::new() };
+        let error = Mode::asked_by(&action, "bulkhead").unwrap_err().to_string();
+        assert_eq!(error, "a bulkhead cannot do `reconfigure`");
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Controlled for AdaptiveLimit {
         let settings = match action {
             Action::Reconfigure { settings } => settings,
             other => {
-                self.shared.switch.set(Mode::asked_by(other).unwrap_or_default());
+                self.shared.switch.set(Mode::asked_by(other, "adaptive_limit")?);
                 return Ok(());
             }
         };

@@ -36,7 +36,7 @@ impl Controlled for Bulkhead {
         let settings = match action {
             Action::Reconfigure { settings } => settings,
             other => {
-                let mode = Mode::asked_by(other).unwrap_or_default();
+                let mode = Mode::asked_by(other, "bulkhead")?;
                 self.change(|state| state.places.switch(mode));
                 return Ok(());
             }

@@ -69,7 +69,7 @@ impl Settings {
         let settings = match action {
             Action::Reconfigure { settings } => settings,
             other => {
-                self.switch.set(Mode::asked_by(other).unwrap_or_default());
+                self.switch.set(Mode::asked_by(other, "rate_limit")?);
                 return Ok(());
             }
         };

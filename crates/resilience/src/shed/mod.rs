@@ -194,7 +194,7 @@ impl Controlled for Shed {
         let settings = match action {
             Action::Reconfigure { settings } => settings,
             other => {
-                self.shared.switch.set(Mode::asked_by(other).unwrap_or_default());
+                self.shared.switch.set(Mode::asked_by(other, "shed")?);
                 return Ok(());
             }
         };

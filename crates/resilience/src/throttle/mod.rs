@@ -178,7 +178,7 @@ impl Controlled for Throttle {
         let settings = match action {
             Action::Reconfigure { settings } => settings,
             other => {
-                self.shared.switch.set(Mode::asked_by(other).unwrap_or_default());
+                self.shared.switch.set(Mode::asked_by(other, "throttle")?);
                 return Ok(());
             }
         };
