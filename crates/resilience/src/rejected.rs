@@ -45,7 +45,7 @@ pub struct Measured {
 pub enum Reason {
     /// The breaker is open: the dependency failed too often.
     Open,
-    /// An operator keeps the breaker open.
+    /// An operator lets nothing through.
     Isolated,
     /// The breaker tries the dependency with a few calls, and this is none of them.
     Probing,
@@ -170,7 +170,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Open => "is open: its dependency failed too often",
-            Self::Isolated => "is kept open by an operator",
+            Self::Isolated => "lets nothing through: an operator isolated it",
             Self::Probing => "tries its dependency with other calls first",
             Self::BulkheadFull => "has no place left, not even to wait",
             Self::BulkheadTimeout => "had no place in time",

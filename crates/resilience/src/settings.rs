@@ -48,18 +48,13 @@ impl InvalidOptions {
 // === impl Mode ===
 
 impl Mode {
-    /// The mode that an action asks a policy of this kind for.
-    ///
-    /// # Errors
-    /// [`ControlError::Unsupported`] for what only a breaker can do.
+    /// The mode that an action asks for.
     pub(crate) fn asked_by(action: &Action, kind: &'static str) -> Result<Self, ControlError> {
         match action {
             Action::Isolate => Ok(Self::Isolated),
             Action::Disable => Ok(Self::Disabled),
             Action::Release => Ok(Self::Judging),
-            Action::Observe | Action::Reconfigure { .. } => {
-                Err(ControlError::Unsupported { kind, action: action.name() })
-            }
+            other => Err(ControlError::Unsupported { kind, action: other.name() }),
         }
     }
 
@@ -161,6 +156,10 @@ impl<'a> Changes<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use switchboard_core::{ManualClock, Rng};
+
     use super::*;
 
     #[test]
@@ -174,6 +173,46 @@ mod tests {
         let error = changes.whole("places", 1, 1..=9).unwrap_err().to_string();
         assert_eq!(error, "`places`: it must be a whole number");
         assert_eq!(changes.whole("queue", 7, 1..=9).unwrap(), 7);
+    }
+
+    #[test]
+    fn every_limit_can_be_shown_and_switched_by_name() {
+        let registry = crate::Registry::new(Arc::new(ManualClock::default()));
+        let rate = crate::rate_limit::Rate::smooth(1, Duration::from_secs(1)).unwrap();
+        let [pool, ..] = crate::Pools::recommended("shown").bulkheads();
+        let (rng, adaptive) = (Rng::from_seed(1), crate::adaptive::Options::aimd());
+        registry.register(Arc::new(pool));
+        registry.register(Arc::new(crate::RateLimit::new("shown.rate", rate)));
+        registry.register(Arc::new(crate::KeyedRateLimit::<String>::new("shown.keys", rate)));
+        registry.register(Arc::new(crate::AdaptiveLimit::new("shown.limit", adaptive)));
+        registry.register(Arc::new(crate::Throttle::new("shown.throttle", rng.clone())));
+        registry.register(Arc::new(crate::Shed::new("shown.shed", || 0.0, rng)));
+        let views = registry.views();
+        let kinds: Vec<_> = views.iter().map(|view| view.kind).collect();
+        let expected =
+            ["bulkhead", "rate_limit", "adaptive_limit", "rate_limit", "shed", "throttle"];
+        assert_eq!(kinds, expected);
+        for view in views {
+            let name = view.name.as_str();
+            for action in [Action::Isolate, Action::Disable, Action::Release] {
+                registry.act(name, action, "ann", "a test").unwrap();
+            }
+            let states: Vec<_> =
+                registry.records().iter().take(3).rev().map(|record| record.after).collect();
+            assert_eq!(states, ["isolated", "disabled", "ok"], "{name}");
+            // What is shown as a setting can be set to what it is.
+            let settings =
+                view.settings.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+            registry.act(name, Action::Reconfigure { settings }, "ann", "the same").unwrap();
+            assert_eq!(registry.view(name).unwrap().settings, view.settings, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_mode_is_refused_by_name() {
+        let action = Action::Reconfigure { settings: BTreeMap::new() };
+        let error = Mode::asked_by(&action, "bulkhead").unwrap_err().to_string();
+        assert_eq!(error, "a bulkhead cannot do `reconfigure`");
     }
 
     #[test]

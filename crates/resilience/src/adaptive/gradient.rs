@@ -1,7 +1,7 @@
 //! Gradient2: the limit follows how much slower calls are now than over the long run.
 //!
-//! `limit' = limit × clamp(tolerance × long ÷ short, ½, 1) + queue`, smoothed. The law is that of Netflix' concurrency-limits; this differs
-//! in what was found wrong with it there: the queue is added only when the gradient is 1 (added always, a modest overload drifts upwards
+//! `limit' = limit × clamp(tolerance × long ÷ short, ½, 1) + queue`, smoothed. The law is that of Netflix' concurrency-limits; this
+//! differs in what was found wrong with it there: the queue is added only when the gradient is 1 (added always, a modest overload drifts upwards
 //! for small limits, #134), and what timed out is no sample (#137, see [`estimate`](super::Estimate)).
 //!
 //! The long average follows, slowly, whatever it sees. A dependency that is saturated for thousands of calls without a pause teaches it

@@ -9,6 +9,21 @@ use crate::hold::{UntilAnswer, UntilBodyEnds};
 use crate::{Classifier, SeamError};
 
 /// Lets as many calls of a service run as it can do now.
+///
+/// ```
+/// use switchboard_resilience::adaptive::{AdaptiveLimit, AdaptiveLimitLayer, Options};
+/// use switchboard_resilience::{Call, Rejected};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Rejected> {
+/// let limit = AdaptiveLimit::new("search", Options::gradient2());
+/// let service = ServiceBuilder::new()
+///     .layer(AdaptiveLimitLayer::new(limit.clone()))
+///     .service(service_fn(|(_, word): (Call, String)| async move { Ok::<_, Rejected>(word) }));
+/// assert_eq!(service.oneshot((Call::new(), "lamp".to_owned())).await?, "lamp");
+/// assert_eq!((limit.running(), limit.limit()), (0, 20));
+/// # Ok(()) }
+/// ```
 pub struct AdaptiveLimitLayer<T, E, H = UntilAnswer> {
     limit: AdaptiveLimit,
     classify: Classifier<T, E>,

@@ -53,6 +53,16 @@ impl<T, E> HedgeLayer<T, E> {
         self
     }
 
+    /// When an attempt is sent beside one that is slow, for who explains a pipeline.
+    pub const fn delay(&self) -> Delay {
+        self.settings.delay
+    }
+
+    /// What pays for it.
+    pub const fn budget(&self) -> &Budget {
+        &self.settings.budget
+    }
+
     /// How many attempts may run beside the first, for who explains a pipeline.
     pub const fn most(&self) -> u32 {
         self.settings.most

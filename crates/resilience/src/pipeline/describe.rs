@@ -6,12 +6,16 @@ use std::time::Duration;
 use super::worst::Short;
 use super::{Describe, Facts, Kind, Spending, Step};
 use crate::adaptive::AdaptiveLimitLayer;
+use crate::breaker::{OnCancel, Window};
 use crate::bulkhead::{Bulkhead, BulkheadLayer, ByRoute, Pools};
 use crate::control::Controlled;
 use crate::rate_limit::{KeyedRateLimitLayer, RateLimitLayer};
 use crate::shed::ShedLayer;
 use crate::throttle::ThrottleLayer;
-use crate::{Backoff, RetryLayer, TimeoutLayer};
+use crate::{
+    Backoff, BreakerLayer, ChaosLayer, DeadlineLayer, FallbackLayer, HedgeLayer, RetryLayer,
+    TimeoutLayer,
+};
 
 impl<T, E> Describe for RetryLayer<T, E> {
     fn describe(&self) -> Step {
@@ -138,4 +142,50 @@ fn rate(limit: &dyn Controlled) -> String {
 
 fn setting(settings: &[(&str, f64)], name: &str) -> f64 {
     settings.iter().find(|(known, _)| *known == name).map_or(0.0, |(_, value)| *value)
+}
+
+impl<T, E, M> Describe for BreakerLayer<T, E, M> {
+    fn describe(&self) -> Step {
+        let options = self.breaker().options();
+        let mut facts = Facts::NONE;
+        facts.counts_cancelled = options.on_cancel != OnCancel::Ignore;
+        if let Window::Time(window) = options.window {
+            facts.window = Some(window);
+        }
+        Step::new(Kind::Breaker).with_name(self.breaker().name().as_str()).with_facts(facts)
+    }
+}
+
+impl Describe for DeadlineLayer {
+    fn describe(&self) -> Step {
+        let step = Step::new(Kind::Deadline);
+        match self.limit() {
+            Some(limit) => {
+                step.with_detail(Short(limit).to_string()).with_facts(Facts::NONE.with_limit(limit))
+            }
+            None => step.with_detail("as brought"),
+        }
+    }
+}
+
+impl<T, E> Describe for HedgeLayer<T, E> {
+    fn describe(&self) -> Step {
+        let budget = self.budget();
+        let facts = Facts::NONE
+            .with_hedges(self.most(), self.delay().longest())
+            .with_budget(budget.name().as_str(), budget.policy().share());
+        Step::new(Kind::Hedge).with_detail(format!("{} beside", self.most())).with_facts(facts)
+    }
+}
+
+impl<R, T, E> Describe for FallbackLayer<R, T, E> {
+    fn describe(&self) -> Step {
+        Step::new(Kind::Fallback)
+    }
+}
+
+impl Describe for ChaosLayer {
+    fn describe(&self) -> Step {
+        Step::new(Kind::Chaos)
+    }
 }

@@ -31,6 +31,7 @@
 //! Layers of other crates are described by hand ([`Pipeline::layer_as`]). The layers keep their types; only their descriptions are a list.
 
 mod describe;
+mod facts;
 mod rules;
 mod step;
 #[cfg(test)]
@@ -40,8 +41,9 @@ mod worst;
 use tower::Layer;
 use tower::layer::util::{Identity, Stack};
 
+pub use facts::{Facts, Spending};
 pub use rules::{InvalidPipeline, Mistake, check};
-pub use step::{Describe, Facts, Kind, Spending, Step};
+pub use step::{Describe, Kind, Step};
 pub use worst::Worst;
 
 /// Layers that are being put together, from the outside in.

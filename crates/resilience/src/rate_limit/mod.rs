@@ -25,7 +25,9 @@ mod gcra;
 mod keyed;
 mod layer;
 mod rate;
+mod reservation;
 mod service;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -37,8 +39,9 @@ use tokio::time::Instant;
 
 use crate::control::{Action, ControlError, Controlled, View};
 use crate::numbers::Numbers;
-use crate::settings::{Changes, Mode, Switch};
+use crate::settings::Mode;
 use crate::{PolicyName, Reason, Rejected};
+use settings::Settings;
 
 pub use figures::Figures;
 pub use future::Paced;
@@ -46,6 +49,7 @@ pub use gcra::{Decision, Gcra};
 pub use keyed::KeyedRateLimit;
 pub use layer::{KeyedRateLimitLayer, RateLimitLayer};
 pub use rate::Rate;
+pub use reservation::Reservation;
 pub use service::{KeyedRateLimited, RateLimited};
 
 /// A rate for all calls together: one word, without a lock. Clones are one limit.
@@ -64,15 +68,6 @@ struct Shared {
     numbers: Numbers,
 }
 
-/// What an operator can change. The two words of the rate are not read together; a call between
-/// them is judged by a mixture of the old and the new rate, which harms nobody.
-#[derive(Debug)]
-struct Settings {
-    switch: Switch,
-    interval: AtomicU64,
-    burst: AtomicU64,
-}
-
 /// A call that may not begin yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -80,17 +75,6 @@ pub struct Refused {
     pub rejected: Rejected,
     /// What is left, for the headers of the answer.
     pub figures: Figures,
-}
-
-/// A turn that begins after a wait. Dropped unused, it is given back, unless somebody has a turn
-/// behind it, whose time was told already.
-#[derive(Debug)]
-#[must_use = "the turn is given back when this is dropped"]
-pub struct Reservation {
-    limit: RateLimit,
-    wait: Duration,
-    /// What the reservation wrote, to see whether it is still the last one.
-    full_at: Option<u64>,
 }
 
 // === impl RateLimit ===
@@ -137,11 +121,7 @@ impl RateLimit {
             Ok(gcra) => gcra,
             Err(Mode::Isolated) => return Err(self.refuse(Reason::Isolated, None)),
             Err(_) => {
-                return Ok(Reservation {
-                    limit: self.clone(),
-                    wait: Duration::ZERO,
-                    full_at: None,
-                });
+                return Ok(Reservation::new(self.clone(), Duration::ZERO, None));
             }
         };
         let now = self.now();
@@ -162,7 +142,7 @@ impl RateLimit {
                 Ordering::Relaxed,
             ) {
                 Ok(_) => {
-                    return Ok(Reservation { limit: self.clone(), wait, full_at: Some(after) });
+                    return Ok(Reservation::new(self.clone(), wait, Some(after)));
                 }
                 Err(present) => before = present,
             }
@@ -211,119 +191,5 @@ impl Controlled for RateLimit {
 
     fn act(&self, action: &Action) -> Result<(), ControlError> {
         self.shared.settings.act(action)
-    }
-}
-
-// === impl Settings ===
-
-impl Settings {
-    fn new(rate: Rate) -> Self {
-        let gcra = rate.gcra();
-        Self {
-            switch: Switch::default(),
-            interval: AtomicU64::new(gcra.interval),
-            burst: AtomicU64::new(gcra.burst),
-        }
-    }
-
-    fn gcra(&self) -> Gcra {
-        Gcra {
-            interval: self.interval.load(Ordering::Relaxed),
-            burst: self.burst.load(Ordering::Relaxed),
-        }
-    }
-
-    /// The rate to judge by, or the mode in which nobody judges.
-    fn judge(&self) -> Result<Gcra, Mode> {
-        match self.switch.mode() {
-            Mode::Judging => Ok(self.gcra()),
-            other => Err(other),
-        }
-    }
-
-    fn view(
-        &self,
-        name: PolicyName,
-        judged: &'static str,
-        figures: Vec<(&'static str, f64)>,
-    ) -> View {
-        let gcra = self.gcra();
-        View {
-            name,
-            kind: "rate_limit",
-            state: self.switch.mode().or(judged),
-            remaining_open: None,
-            figures,
-            settings: vec![
-                ("calls_per_second", 1e9 / gcra.interval as f64),
-                ("burst", gcra.burst as f64),
-            ],
-            transitions: Vec::new(),
-        }
-    }
-
-    fn act(&self, action: &Action) -> Result<(), ControlError> {
-        let settings = match action {
-            Action::Reconfigure { settings } => settings,
-            other => {
-                self.switch.set(Mode::asked_by(other, "rate_limit")?);
-                return Ok(());
-            }
-        };
-        let changes = Changes::of(settings, &["calls_per_second", "burst"])?;
-        let present = self.gcra();
-        let slowest = 1.0 / Rate::LONGEST.as_secs_f64();
-        let per_second = changes.number(
-            "calls_per_second",
-            1e9 / present.interval as f64,
-            slowest..=f64::from(Rate::MOST_CALLS),
-        )?;
-        let most = Rate::MOST_CALLS as usize;
-        let burst = changes.whole("burst", present.burst as usize, 1..=most)?;
-        // Unless it was named, it stays to the nanosecond.
-        let interval = if settings.contains_key("calls_per_second") {
-            (1e9 / per_second).ceil() as u64
-        } else {
-            present.interval
-        };
-        let longest = u64::try_from(30 * Rate::LONGEST.as_nanos()).unwrap_or(u64::MAX);
-        if interval.saturating_mul(burst as u64) > longest {
-            return Err(ControlError::Invalid {
-                setting: "burst".to_owned(),
-                why: "it can be what the rate allows in 30 days".to_owned(),
-            });
-        }
-        self.interval.store(interval, Ordering::Relaxed);
-        self.burst.store(burst as u64, Ordering::Relaxed);
-        Ok(())
-    }
-}
-
-// === impl Reservation ===
-
-impl Reservation {
-    /// How long until the turn begins.
-    pub fn wait(&self) -> Duration {
-        self.wait
-    }
-
-    /// The call has begun, so its turn is spent.
-    pub fn used(mut self) {
-        self.full_at = None;
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        let Some(written) = self.full_at else { return };
-        let interval = self.limit.shared.settings.interval.load(Ordering::Relaxed);
-        // Fails when somebody has reserved behind this one: then the turn is lost, because giving
-        // it back would let two calls begin at once.
-        let _ = self.limit.shared.full_at.compare_exchange(
-            written,
-            written.saturating_sub(interval),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
     }
 }

@@ -5,6 +5,24 @@ use tower::Layer;
 use super::{Drawn, Shed, Shedding};
 
 /// Lets the most important calls of a service through.
+///
+/// ```
+/// use switchboard_core::{Priority, Rng};
+/// use switchboard_resilience::bulkhead::{Bulkhead, BulkheadLayer, Options};
+/// use switchboard_resilience::shed::{Shed, ShedLayer};
+/// use switchboard_resilience::{Call, Rejected};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Rejected> {
+/// let places = Bulkhead::new("orders", Options::new(50).unwrap());
+/// let service = ServiceBuilder::new()
+///     .layer(ShedLayer::new(Shed::new("orders", places.clone(), Rng::from_seed(1))))
+///     .layer(BulkheadLayer::new(places))
+///     .service(service_fn(|(_, order): (Call, u32)| async move { Ok::<_, Rejected>(order) }));
+/// let call = Call::new().with_priority(Priority::Critical);
+/// assert_eq!(service.oneshot((call, 7)).await?, 7);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ShedLayer<L = Drawn> {
     shed: Shed,

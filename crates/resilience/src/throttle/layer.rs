@@ -6,6 +6,24 @@ use super::{Throttle, Throttled};
 use crate::{Classifier, SeamError};
 
 /// Holds calls of a service back that it would refuse.
+///
+/// ```
+/// use switchboard_core::Rng;
+/// use switchboard_resilience::throttle::{Throttle, ThrottleLayer};
+/// use switchboard_resilience::CallError;
+/// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), CallError<&'static str>> {
+/// let throttle = Throttle::new("prices", Rng::from_seed(1));
+/// let mut service = ServiceBuilder::new()
+///     .layer(ThrottleLayer::new(throttle.clone()))
+///     .service(service_fn(|(): ()| async { Err::<(), _>(CallError::Failed("overloaded")) }));
+/// for _ in 0..100 {
+///     let _refused = service.ready().await?.call(()).await;
+/// }
+/// assert_eq!(throttle.rejection(), 0.9);
+/// # Ok(()) }
+/// ```
 pub struct ThrottleLayer<T, E> {
     throttle: Throttle,
     classify: Classifier<T, E>,
