@@ -9,6 +9,7 @@ use switchboard_store::{Store, Unit};
 use tokio_util::sync::CancellationToken;
 
 use crate::drain::Drainer;
+use crate::guard::Guard;
 use crate::intake::Intake;
 use crate::planted::Planted;
 use crate::routes::{Routes, typed, untyped};
@@ -29,6 +30,7 @@ pub struct Group {
     rng: Rng,
     options: Options,
     routes: Routes,
+    guard: Option<Guard>,
     planted: Planted,
 }
 
@@ -54,14 +56,21 @@ impl Group {
         clock: Arc<dyn Clock>,
         rng: Rng,
     ) -> Self {
-        let (options, routes, planted) = Default::default();
-        Self { name: name.into(), store, broker, clock, rng, options, routes, planted }
+        let (options, routes, guard, planted) = Default::default();
+        Self { name: name.into(), store, broker, clock, rng, options, routes, guard, planted }
     }
 
     /// The same with other settings.
     #[must_use]
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
+        self
+    }
+
+    /// The same, and its handlers run only while what they ask works: see [`Guard`].
+    #[must_use]
+    pub fn guarded_by(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard);
         self
     }
 
@@ -143,6 +152,7 @@ impl Group {
             self.rng,
             self.options,
             self.routes,
+            self.guard,
             self.planted,
             stop.clone(),
         ));

@@ -65,6 +65,7 @@
 //!
 //! - [`group`] registrations, and the life of a group
 //! - [`options`] concurrency, retries, patience
+//! - [`guard`] what stands before handlers that ask something outside
 //! - [`failure`] what a handler answers when it has no unit
 //! - [`operator`] blocked keys: list, replay, skip
 //! - [`metrics`] the numbers that a group shows
@@ -90,6 +91,7 @@
 pub mod error;
 pub mod failure;
 pub mod group;
+pub mod guard;
 pub mod metrics;
 pub mod operator;
 pub mod options;
@@ -111,4 +113,5 @@ mod track;
 pub use error::Error;
 pub use failure::Failure;
 pub use group::{Description, Group};
+pub use guard::{Guard, WhenOpen};
 pub use options::Options;

@@ -13,6 +13,8 @@ pub const FILTERED: &str = "switchboard.handler.filtered.messages";
 pub const EXPIRED: &str = "switchboard.handler.expired.messages";
 /// Tries that failed and are followed by another one.
 pub const RETRIED: &str = "switchboard.handler.retried.tries";
+/// Times that a message waited because what its handler asks does not work.
+pub const PAUSED: &str = "switchboard.handler.paused.waits";
 /// Commits that ran again because a condition did not hold.
 pub const CONFLICTS: &str = "switchboard.handler.conflicts.commits";
 /// Messages that joined a blocked key.
@@ -34,6 +36,7 @@ pub fn describe() {
         (FILTERED, "Messages of a type that nobody registered"),
         (EXPIRED, "Messages dropped because their deadline had passed"),
         (RETRIED, "Failed tries that are followed by another one"),
+        (PAUSED, "Times that a message waited for a breaker"),
         (CONFLICTS, "Commits that ran again because a condition did not hold"),
         (JOINED, "Messages that joined a blocked key"),
         (PARKED, "Messages that were parked"),
@@ -53,6 +56,7 @@ pub(crate) struct Numbers {
     pub(crate) filtered: Counter,
     pub(crate) expired: Counter,
     pub(crate) retried: Counter,
+    pub(crate) paused: Counter,
     pub(crate) conflicts: Counter,
     pub(crate) joined: Counter,
     pub(crate) parked: Counter,
@@ -72,6 +76,7 @@ impl Numbers {
             filtered: counter(FILTERED),
             expired: counter(EXPIRED),
             retried: counter(RETRIED),
+            paused: counter(PAUSED),
             conflicts: counter(CONFLICTS),
             joined: counter(JOINED),
             parked: counter(PARKED),

@@ -9,14 +9,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use switchboard_core::{Clock, Context, Envelope, Key, Name, Position, Rng, Timestamp, Verdict};
+use switchboard_resilience::breaker::OwnedPermit;
 use switchboard_store::leases::Keeper;
 use switchboard_store::{
     CommitError, Custody, Failure as Failed, GateOp, Handled, Lease, Progress, Store, Unit,
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::guard::{self, Entry, Guard};
 use crate::job::Job;
 use crate::metrics::Numbers;
 use crate::planted::Planted;
@@ -32,6 +34,7 @@ pub(crate) struct Runner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: Options,
     pub(crate) routes: Routes,
+    guard: Option<Guard>,
     pub(crate) retries: Retries,
     pub(crate) numbers: Numbers,
     pub(crate) tracks: Mutex<Tracks>,
@@ -73,6 +76,14 @@ pub(crate) enum Effect {
     Abandoned,
 }
 
+/// Why a handler has no unit.
+enum Undecided {
+    /// It said so, or panicked.
+    Failed(Failure),
+    /// The group is ending, and the handler did not run.
+    Ending,
+}
+
 /// How a conflict, an outage and a failure go on within one message.
 enum Next {
     Return(Effect),
@@ -98,6 +109,7 @@ impl Runner {
         rng: Rng,
         options: Options,
         routes: Routes,
+        guard: Option<Guard>,
         planted: Planted,
         stop: CancellationToken,
     ) -> Self {
@@ -117,6 +129,7 @@ impl Runner {
             clock,
             options,
             routes,
+            guard,
             planted,
             stop,
         }
@@ -130,12 +143,17 @@ impl Runner {
     ) -> Result<Effect, Error> {
         let begun = tokio::time::Instant::now();
         let (mut tries, mut conflicts, mut outages) = (0, 0, 0);
+        let guard = self.guard.as_ref().filter(|guard| guard.covers(envelope));
+        if let Some(guard) = guard {
+            guard.first_try();
+        }
         loop {
-            let next = match self.decide(envelope).await {
+            let next = match self.decide(envelope, guard).await {
                 Ok(unit) => {
                     self.commit(unit, envelope, place, &mut conflicts, &mut outages).await?
                 }
-                Err(failure) => Next::Fail(failure),
+                Err(Undecided::Failed(failure)) => Next::Fail(failure),
+                Err(Undecided::Ending) => return Ok(Effect::Abandoned),
             };
             match next {
                 Next::Return(effect) => {
@@ -151,6 +169,8 @@ impl Runner {
                         Verdict::Retry => self.retries.immediate(tries, &mut self.rng.lock()),
                         Verdict::Terminal | Verdict::Stuck => None,
                     };
+                    let is_paid = || guard.is_none_or(Guard::pays);
+                    let wait = wait.filter(|_| is_paid());
                     let Some(wait) = wait else { return Ok(Effect::Failed { tries, failure }) };
                     self.numbers.retried.increment(1);
                     if !self.pause(wait).await {
@@ -162,7 +182,11 @@ impl Runner {
     }
 
     /// Runs the handler once. A panic is a failure like any other, and the process lives.
-    async fn decide(&self, envelope: &Arc<Envelope>) -> Result<Unit, Failure> {
+    async fn decide(
+        &self,
+        envelope: &Arc<Envelope>,
+        guard: Option<&Guard>,
+    ) -> Result<Unit, Undecided> {
         let bookkeeping = Unit { lazy: true, ..Unit::new() };
         let deadline = envelope.context.deadline;
         if self.options.drop_expired && deadline.is_some_and(|at| at < self.clock.now()) {
@@ -173,8 +197,7 @@ impl Runner {
             self.numbers.filtered.increment(1);
             return Ok(bookkeeping);
         };
-        // The semaphore is never closed.
-        let _permit = self.permits.acquire().await;
+        let (_place, pass) = self.enter(guard).await?;
         let span = tracing::debug_span!(
             "handle",
             group = %self.group,
@@ -184,7 +207,34 @@ impl Runner {
             correlation = %envelope.context.correlation,
         );
         let call = AssertUnwindSafe(async { handle(Arc::clone(envelope)).await }.instrument(span));
-        call.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+        let answer = call.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)));
+        if let Some(pass) = pass {
+            pass.record(guard::outcome(&answer));
+        }
+        answer.map_err(Undecided::Failed)
+    }
+
+    /// A place among the handlers that run, and leave of what guards them. A message that has to wait
+    /// holds no place and uses up no try.
+    async fn enter(
+        &self,
+        guard: Option<&Guard>,
+    ) -> Result<(Option<SemaphorePermit<'_>>, Option<OwnedPermit>), Undecided> {
+        loop {
+            // The semaphore is never closed.
+            let place = self.permits.acquire().await.ok();
+            let wait = match guard.map(Guard::enter) {
+                None => return Ok((place, None)),
+                Some(Entry::Pass(pass)) => return Ok((place, Some(pass))),
+                Some(Entry::Park(failure)) => return Err(Undecided::Failed(failure)),
+                Some(Entry::Wait(wait)) => wait,
+            };
+            drop(place);
+            self.numbers.paused.increment(1);
+            if !self.pause(wait).await {
+                return Err(Undecided::Ending);
+            }
+        }
     }
 
     async fn commit(

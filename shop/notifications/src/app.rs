@@ -8,7 +8,7 @@ use switchboard_store::{
     CommitError, Compare, Row, Select, Store, StoreError, Table, Unit, Value, table::SELECT_LIMIT,
 };
 
-use crate::mail::Courier;
+use crate::mail::{Courier, PostOffice};
 use crate::routes::Destination;
 use crate::switches::Switches;
 use crate::tables::{COUNTERS, SWITCHES};
@@ -23,6 +23,7 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     switches: Switches,
     courier: Option<Arc<dyn Courier>>,
+    post_office: Option<PostOffice>,
 }
 
 // === impl App ===
@@ -32,12 +33,19 @@ impl App {
     /// letters leave the shop with it.
     pub fn new(deps: &Deps) -> Self {
         let (store, clock) = (deps.store.clone(), deps.clock.clone());
-        Self { store, clock, switches: Switches::default(), courier: deps.process.extra() }
+        let courier: Option<Arc<dyn Courier>> = deps.process.extra();
+        let post_office = courier.as_ref().map(|_| PostOffice::new(clock.clone()));
+        Self { store, clock, switches: Switches::default(), courier, post_office }
     }
 
     /// Who takes letters out of the shop, if anybody does.
     pub(crate) fn courier(&self) -> Option<&Arc<dyn Courier>> {
         self.courier.as_ref()
+    }
+
+    /// What stands before the mail server, if there is one.
+    pub(crate) fn post_office(&self) -> Option<&PostOffice> {
+        self.post_office.as_ref()
     }
 
     /// The switches of the groups.

@@ -6,6 +6,7 @@ use shop_edge::{Deps, Health, Parts, insist};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::Topic;
+use switchboard_resilience::control::Registry;
 use switchboard_store::Sharing;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +56,9 @@ pub async fn run(
     let app = App::new(&deps);
     if insist("the switches", &shutdown, || app.restore_switches()).await?.is_none() {
         return Ok(());
+    }
+    if let (Some(office), Some(policies)) = (app.post_office(), deps.process.extra::<Registry>()) {
+        office.register(&policies);
     }
     let routes = rest::routes(app.clone(), &deps);
     let edge = shop_edge::serve(listener, routes, health(&app, &deps), shutdown.clone());

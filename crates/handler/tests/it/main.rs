@@ -5,6 +5,7 @@
 mod crashes;
 mod delivery;
 mod failures;
+mod guarded;
 mod leases;
 mod life;
 mod operator;

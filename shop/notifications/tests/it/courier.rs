@@ -128,3 +128,24 @@ async fn nothing_is_sent_to_whoever_has_left_meanwhile() {
     running.end().await;
     assert_eq!(courier.taken()[0].0, "bob-created");
 }
+
+/// An outage of the mail server longer than all tries together: nothing is parked, and every letter
+/// leaves in the order of its user.
+#[tokio::test(start_paused = true)]
+async fn letters_wait_for_a_mail_server_that_is_away_and_use_up_no_tries() {
+    let courier = Arc::new(Scripted::default());
+    courier.planned.lock().extend((0..40).map(|_| SendError::Unavailable("away".into())));
+    let mut shop = Shop::with_courier(courier.clone()).await;
+    let running = shop.run();
+    let users = ["ann", "bob", "cyd", "dan", "eve", "fay"];
+    for user in users {
+        shop.publish(&created(user), 1).await;
+    }
+    shop.until("all", async || courier.taken().len() == users.len()).await;
+    shop.until("nothing waits", async || {
+        let path = "/api/v1/operator/notifications/dead";
+        shop.get(path, &shop.bench.operator()).await.items().is_empty()
+    })
+    .await;
+    running.end().await;
+}
