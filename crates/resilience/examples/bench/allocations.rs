@@ -15,7 +15,10 @@ pub(crate) fn count() -> u64 {
     COUNT.load(Ordering::SeqCst)
 }
 
-#[allow(unsafe_code, reason = "an allocator is unsafe by its nature; this one hands all to the system")]
+#[allow(
+    unsafe_code,
+    reason = "an allocator is unsafe by its nature; this one hands all to the system"
+)]
 // SAFETY: every call goes on to the system's allocator unchanged, which keeps the contract.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

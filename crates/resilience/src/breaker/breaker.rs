@@ -158,7 +158,9 @@ impl Breaker {
         let fallback = core.book.lock().options.fallback.clone();
         let detail = match (status, &fallback) {
             (Status::Ok, _) => "as usual".to_owned(),
-            (Status::Degraded, Some(named)) => format!("`{}` is {state}; callers get {named}", core.name),
+            (Status::Degraded, Some(named)) => {
+                format!("`{}` is {state}; callers get {named}", core.name)
+            }
             (Status::Degraded, None) => format!("`{}` is {state}; calls are rejected", core.name),
         };
         Health { policy: core.name, status, state: state.as_str(), fallback, detail }
@@ -207,7 +209,10 @@ impl Breaker {
                     | (Window::Consecutive(_), Window::Consecutive(_))
             );
             if !is_same {
-                return Err(InvalidOptions::new("window", "keeps its kind while the breaker lives"));
+                return Err(InvalidOptions::new(
+                    "window",
+                    "keeps its kind while the breaker lives",
+                ));
             }
             if let (Window::Count(calls), Some(capacity)) = (options.window, core.capacity())
                 && calls > capacity

@@ -376,8 +376,7 @@ impl Core {
         let hint = if to.is(State::Open) { self.hint.swap(0, Ordering::Relaxed) } else { 0 };
         let hint = hint.min(now + self.dials.cap_ms());
         let successes = self.successes();
-        let entry =
-            Entry { from, to, cause, now, at, because, was_well, successes, lasted, hint };
+        let entry = Entry { from, to, cause, now, at, because, was_well, successes, lasted, hint };
         if let Some(until) = self.book.lock().enter(&entry) {
             self.gate.publish(to, until);
         }

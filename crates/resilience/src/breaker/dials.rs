@@ -173,7 +173,11 @@ mod tests {
         for length in [10, 11, 999, 1_000, 1_001, 60_000] {
             let inverse = u128::from(inverse_of(length));
             for now in [0, 1, length - 1, length, 7 * length - 1, 7 * length, (1 << 44) - 1] {
-                assert_eq!((u128::from(now) * inverse >> 64) as u64, now / length, "{now}/{length}");
+                assert_eq!(
+                    (u128::from(now) * inverse >> 64) as u64,
+                    now / length,
+                    "{now}/{length}"
+                );
             }
         }
     }

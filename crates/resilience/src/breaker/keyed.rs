@@ -305,9 +305,7 @@ impl<K: Send + Sync> Controlled for Keyed<K> {
                 });
                 outcome
             }
-            other => {
-                Err(ControlError::Unsupported { kind: "keyed_breaker", action: other.name() })
-            }
+            other => Err(ControlError::Unsupported { kind: "keyed_breaker", action: other.name() }),
         }
     }
 
@@ -315,8 +313,7 @@ impl<K: Send + Sync> Controlled for Keyed<K> {
         let policy = self.0.name.as_str();
         metrics::gauge!(names::BREAKER_KEYS, "policy" => policy).set(self.len() as f64);
         metrics::gauge!(names::BREAKER_KEYS_OPEN, "policy" => policy).set(self.open() as f64);
-        metrics::counter!(names::BREAKER_UNGUARDED, "policy" => policy)
-            .absolute(self.unguarded());
+        metrics::counter!(names::BREAKER_UNGUARDED, "policy" => policy).absolute(self.unguarded());
     }
 }
 

@@ -18,7 +18,12 @@ const RULE: Rule = Rule { permits: 2, failures: 2, slow: 3 };
 type Model = Gate<AtomicU64>;
 
 /// One model of what several threads do at once.
-fn check(threads: usize, prepare: fn() -> Model, run: fn(&Model, &Counts), end: fn(&Model, &Counts)) {
+fn check(
+    threads: usize,
+    prepare: fn() -> Model,
+    run: fn(&Model, &Counts),
+    end: fn(&Model, &Counts),
+) {
     shuttle::check_random(
         move || {
             let shared = Arc::new((prepare(), Counts::default()));

@@ -324,9 +324,8 @@ impl Options {
     /// The same with one setting changed, by its name in [`Options::settings`].
     pub(crate) fn set(self, name: &str, value: f64) -> Result<Self, ControlError> {
         let invalid = |why: String| ControlError::Invalid { setting: name.to_owned(), why };
-        let seconds = || {
-            Duration::try_from_secs_f64(value).map_err(|_| invalid("must be a time".to_owned()))
-        };
+        let seconds =
+            || Duration::try_from_secs_f64(value).map_err(|_| invalid("must be a time".to_owned()));
         let count = || {
             let is_count = value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value);
             if is_count { Ok(value as u32) } else { Err(invalid("must be a number".to_owned())) }

@@ -29,10 +29,7 @@ pub(crate) struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// It counts.
-    Counted {
-        is_failure: bool,
-        is_slow: bool,
-    },
+    Counted { is_failure: bool, is_slow: bool },
     /// It came in time and says nothing; the slot is free again.
     Ignored,
     /// It was given up; the slot is free again.
@@ -110,11 +107,7 @@ impl<A: Word64> Probes<A> {
 
     /// Changes the counts of this generation in one step. Counts of an earlier one are as good as
     /// none; those of a later one mean that this caller is late.
-    fn update<T>(
-        &self,
-        generation: u64,
-        change: impl Fn(&mut Figures) -> Option<T>,
-    ) -> Option<T> {
+    fn update<T>(&self, generation: u64, change: impl Fn(&mut Figures) -> Option<T>) -> Option<T> {
         let mut present = self.0.load_acquire();
         loop {
             if Stamped(present).is_after(generation) {
@@ -215,7 +208,8 @@ mod tests {
 
     #[test]
     fn b7_no_more_run_or_count_than_there_are_permits() {
-        let (probes, rule) = (Probes::<AtomicU64>::new(), Rule { permits: 2, failures: 2, slow: 3 });
+        let (probes, rule) =
+            (Probes::<AtomicU64>::new(), Rule { permits: 2, failures: 2, slow: 3 });
         assert!(probes.admit(5, &rule) && probes.admit(5, &rule) && !probes.admit(5, &rule));
         assert_eq!(probes.end(5, Ended::Ignored, &rule), Some(Decision::Undecided));
         assert!(probes.admit(5, &rule), "what said nothing leaves its slot");
@@ -225,7 +219,8 @@ mod tests {
 
     #[test]
     fn trap_05_a_slot_is_given_back_once_and_in_its_own_generation() {
-        let (probes, rule) = (Probes::<AtomicU64>::new(), Rule { permits: 1, failures: 1, slow: 2 });
+        let (probes, rule) =
+            (Probes::<AtomicU64>::new(), Rule { permits: 1, failures: 1, slow: 2 });
         assert!(probes.admit(5, &rule));
         assert!(probes.admit(7, &rule), "a later generation begins with all slots");
         assert_eq!(probes.end(5, OK, &rule), None);

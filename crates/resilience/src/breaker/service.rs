@@ -58,6 +58,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, S::Response, S::Error>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         // Where some calls pass even so, the service is needed for them.
         if M::HOLDS_EVERY_CALL && self.guard.core.would_keep() {
@@ -70,14 +71,14 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: R) -> Self::Future {
         let core = &self.guard.core;
         if !self.is_ready {
             // It opened before `poll_ready`, and may be open no longer: still nothing to call.
             return ResponseFuture::refused(core.keep_unready());
         }
-        let admitted =
-            if M::may_hold(&request) { core.admit() } else { core.admit_first_try() };
+        let admitted = if M::may_hold(&request) { core.admit() } else { core.admit_first_try() };
         match admitted {
             Ok(ticket) => {
                 self.is_ready = false;

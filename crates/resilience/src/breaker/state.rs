@@ -70,14 +70,8 @@ pub(crate) struct Illegal {
 
 impl State {
     /// All states.
-    pub const ALL: [Self; 6] = [
-        Self::Closed,
-        Self::Open,
-        Self::HalfOpen,
-        Self::Isolated,
-        Self::Disabled,
-        Self::Observing,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Closed, Self::Open, Self::HalfOpen, Self::Isolated, Self::Disabled, Self::Observing];
 
     /// The state after this.
     pub(crate) const fn next(self, cause: Cause) -> Result<Self, Illegal> {

@@ -92,9 +92,10 @@ async fn b14_a_time_limit_outside_the_breaker_does_not_hide_a_dependency_that_ha
 async fn b15_a_panic_is_a_failure_and_goes_on() {
     let breaker = breaker(Options::classic());
     let layer = breaker.layer(Classifier::<u32, BoxError>::of_errors());
-    let mut early = layer.layer(service_fn(|_: u32| -> std::future::Ready<Result<u32, BoxError>> {
-        panic!("before the future")
-    }));
+    let mut early =
+        layer.layer(service_fn(|_: u32| -> std::future::Ready<Result<u32, BoxError>> {
+            panic!("before the future")
+        }));
     let ready = early.ready().await.unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| ready.call(1))).is_err());
     assert_eq!((breaker.totals().failures, breaker.totals().cancelled), (1, 1));

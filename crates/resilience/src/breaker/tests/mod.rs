@@ -30,7 +30,8 @@ struct Rig {
 
 /// Time that stands, chance from a seed, and a listener.
 fn environment() -> (Environment, Ticker, Arc<ManualClock>, Arc<Mutex<Vec<Event>>>) {
-    let (ticker, clock, events) = (Ticker::manual(), Arc::new(ManualClock::default()), Events::new());
+    let (ticker, clock, events) =
+        (Ticker::manual(), Arc::new(ManualClock::default()), Events::new());
     let told = Arc::new(Mutex::new(Vec::new()));
     let into = told.clone();
     events.listen(move |event| into.lock().push(event.clone()));

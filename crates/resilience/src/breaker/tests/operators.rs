@@ -111,7 +111,8 @@ fn settings_change_live_and_nothing_counted_before_is_judged_by_them() {
     rig.ok(11);
     rig.fail(8);
     let early = rig.admit().unwrap();
-    let settings = BTreeMap::from([("min_calls".to_owned(), 2.0), ("failure_rate".to_owned(), 0.4)]);
+    let settings =
+        BTreeMap::from([("min_calls".to_owned(), 2.0), ("failure_rate".to_owned(), 0.4)]);
     rig.breaker.act_as(&Action::Reconfigure { settings }, "ann", "too deaf").unwrap();
     assert_eq!(early.failure(QUICK), Recorded::Late);
     assert_eq!(rig.figure("calls"), 0.0);

@@ -10,8 +10,13 @@ use crate::breaker::Window;
 enum Step {
     Admit,
     /// The oldest, or the newest, call that runs ends.
-    End { is_oldest: bool, result: Ending },
-    Pass { ms: u64 },
+    End {
+        is_oldest: bool,
+        result: Ending,
+    },
+    Pass {
+        ms: u64,
+    },
     Release,
     Isolate,
 }
@@ -167,8 +172,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Ending::Ignored),
         1 => Just(Ending::Dropped),
     ];
-    let end = (any::<bool>(), ending)
-        .prop_map(|(is_oldest, result)| Step::End { is_oldest, result });
+    let end =
+        (any::<bool>(), ending).prop_map(|(is_oldest, result)| Step::End { is_oldest, result });
     let step = prop_oneof![
         40 => Just(Step::Admit),
         40 => end,
@@ -199,16 +204,16 @@ fn check(window: Window, steps: &[Step]) {
                 match result {
                     Ending::Success => {
                         let _ = permit.success(QUICK);
-                    },
+                    }
                     Ending::SlowSuccess => {
                         let _ = permit.success(SECOND);
-                    },
+                    }
                     Ending::Failure => {
                         let _ = permit.failure(QUICK);
-                    },
+                    }
                     Ending::Ignored => {
                         let _ = permit.ignore(QUICK);
-                    },
+                    }
                     Ending::Dropped => drop(permit),
                 }
             }
@@ -226,7 +231,10 @@ fn check(window: Window, steps: &[Step]) {
                 rig.breaker.isolate("a", "b");
             }
         }
-        assert_eq!((rig.breaker.state(), rig.breaker.generation()), (plain.state, plain.generation));
+        assert_eq!(
+            (rig.breaker.state(), rig.breaker.generation()),
+            (plain.state, plain.generation)
+        );
         // Trap 5: what runs and what is free are always all there are.
         if plain.state == State::HalfOpen {
             assert_eq!(rig.figure("probes_running"), plain.running as f64);

@@ -10,7 +10,9 @@ fn counting() -> Options {
 }
 
 fn steady(seconds: u64) -> Options {
-    counting().with_open(SECOND * seconds as u32, 1.0, SECOND * seconds as u32).unwrap()
+    counting()
+        .with_open(SECOND * seconds as u32, 1.0, SECOND * seconds as u32)
+        .unwrap()
         .with_jitter(0.0)
         .unwrap()
 }

@@ -153,7 +153,10 @@ mod tests {
         buckets.add_alone(Place::new(5, 3));
         assert_eq!(buckets.sum(Place::new(6, 3)), 0);
         assert!(buckets.add(Place::new(6, 3), || true, || {}));
-        assert!(!buckets.add(Place::new(5, 3), || false, || {}), "the later generation holds the cell");
+        assert!(
+            !buckets.add(Place::new(5, 3), || false, || {}),
+            "the later generation holds the cell"
+        );
         assert_eq!((buckets.sum(Place::new(6, 3)), buckets.sum(Place::new(5, 3))), (1, 0));
     }
 

@@ -103,15 +103,15 @@ impl Ring {
     #[cold]
     fn adjust(&self, generation: u64, old: u32, new: u32) {
         let stamp = generation & SUM_GENERATION_MASK;
-        let change = |sum: u64, bit: u32| sum + u64::from(new >> bit & 1) - u64::from(old >> bit & 1);
+        let change =
+            |sum: u64, bit: u32| sum + u64::from(new >> bit & 1) - u64::from(old >> bit & 1);
         let mut present = self.sums.load(Ordering::Relaxed);
         loop {
             let (mut failures, mut slow) = (BIAS, BIAS);
             if present >> (2 * SUM_BITS) == stamp && present != 0 {
                 (failures, slow) = (present >> SUM_BITS & SUM_MASK, present & SUM_MASK);
             }
-            let next =
-                stamp << (2 * SUM_BITS) | change(failures, 1) << SUM_BITS | change(slow, 0);
+            let next = stamp << (2 * SUM_BITS) | change(failures, 1) << SUM_BITS | change(slow, 0);
             match self.sums.compare_exchange(present, next, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => present = now,
@@ -155,7 +155,8 @@ mod tests {
                 if model.len() > length as usize {
                     model.pop_front();
                 }
-                let count = |test: fn(&Mark) -> bool| model.iter().filter(|m| test(m)).count() as u64;
+                let count =
+                    |test: fn(&Mark) -> bool| model.iter().filter(|m| test(m)).count() as u64;
                 let expected = Figures {
                     calls: model.len() as u64,
                     failures: count(|mark| mark.is_failure),
@@ -188,7 +189,8 @@ mod tests {
                 scope.spawn(move || {
                     let mut rng = Rng::from_seed(seed);
                     for _ in 0..20_000 {
-                        let mark = Mark { is_failure: rng.below(2) == 0, is_slow: rng.below(3) == 0 };
+                        let mark =
+                            Mark { is_failure: rng.below(2) == 0, is_slow: rng.below(3) == 0 };
                         assert!(ring.record(1, 128, mark).is_some());
                     }
                 });
