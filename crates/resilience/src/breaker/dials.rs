@@ -92,7 +92,7 @@ impl Dials {
     #[inline]
     pub(crate) fn place(&self, generation: u64, now: u64) -> Place {
         let inverse = self.bucket_inverse.load(Ordering::Relaxed);
-        Place::new(generation, (u128::from(now) * u128::from(inverse) >> 64) as u64)
+        Place::new(generation, ((u128::from(now) * u128::from(inverse)) >> 64) as u64)
     }
 
     /// The length of a count window, or the failures in a row.
@@ -174,7 +174,7 @@ mod tests {
             let inverse = u128::from(inverse_of(length));
             for now in [0, 1, length - 1, length, 7 * length - 1, 7 * length, (1 << 44) - 1] {
                 assert_eq!(
-                    (u128::from(now) * inverse >> 64) as u64,
+                    ((u128::from(now) * inverse) >> 64) as u64,
                     now / length,
                     "{now}/{length}"
                 );
