@@ -97,6 +97,7 @@ impl<E> Future for Answer<E> {
 
 fn call_all<E>(mut service: impl Service<u64, Response = u64, Error = E>, calls: u64) {
     let driver = Driver::new();
+    let _inside = driver.enter();
     for call in 0..calls {
         let ready = driver.drive(std::future::poll_fn(|cx| service.poll_ready(cx)));
         black_box(ready.is_ok());
@@ -111,6 +112,11 @@ impl Driver {
     pub(crate) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         Self(runtime.expect("a runtime"))
+    }
+
+    /// Timers of peers find this runtime while the guard lives.
+    pub(crate) fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.0.enter()
     }
 
     #[inline(always)]

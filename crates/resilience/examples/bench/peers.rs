@@ -60,6 +60,7 @@ fn tower_resilience(answer: Result<(), ()>) -> impl Fn() -> Run {
         let mut service = shared.clone();
         Box::new(move |calls| {
             let driver = Driver::new();
+            let _inside = driver.enter();
             for _ in 0..calls {
                 let ready = driver.drive(std::future::poll_fn(|cx| service.poll_ready(cx)));
                 black_box(ready.is_ok());
