@@ -45,8 +45,11 @@ pub(crate) enum Stripe<'a, T> {
 #[derive(Debug, Default)]
 pub(crate) struct Stripes<T> {
     common: Padded<T>,
-    own: OnceLock<Box<[OnceLock<Box<Padded<T>>>; SLOTS]>>,
+    own: OnceLock<Box<[OwnStripe<T>; SLOTS]>>,
 }
+
+/// Made when its thread first needs it.
+type OwnStripe<T> = OnceLock<Box<Padded<T>>>;
 
 /// Alone on its two cache lines: processors fetch them in pairs.
 #[derive(Debug, Default)]
@@ -160,7 +163,7 @@ impl<T: Default> Stripes<T> {
     }
 
     #[cold]
-    fn grow(stripe: &OnceLock<Box<Padded<T>>>) -> &Padded<T> {
+    fn grow(stripe: &OwnStripe<T>) -> &Padded<T> {
         stripe.get_or_init(Box::default)
     }
 }

@@ -7,7 +7,7 @@ use failsafe::CircuitBreaker as _;
 use tower::{Layer, Service, service_fn};
 use tower_resilience_circuitbreaker::CircuitBreakerLayer;
 
-use crate::ours::block_on;
+use crate::ours::Driver;
 use crate::{Case, Run};
 
 /// A wait that no bench outlives.
@@ -54,18 +54,18 @@ fn recloser(answer: Result<(), ()>) -> impl Fn() -> Run {
 
 fn tower_resilience(answer: Result<(), ()>) -> impl Fn() -> Run {
     let layer = CircuitBreakerLayer::builder().wait_duration_in_open(HOUR).build();
-    let inner = service_fn(move |(): ()| std::future::ready(answer));
+    let inner = service_fn(move |(): ()| async move { answer });
     let shared = layer.expect("a layer").layer(inner);
     move || {
         let mut service = shared.clone();
         Box::new(move |calls| {
-            block_on(async {
-                for _ in 0..calls {
-                    let ready = std::future::poll_fn(|cx| service.poll_ready(cx)).await;
-                    let _ = black_box(ready.is_ok());
-                    let _ = black_box(service.call(()).await.is_ok());
-                }
-            });
+            let driver = Driver::new();
+            let _inside = driver.enter();
+            for _ in 0..calls {
+                let ready = driver.drive(std::future::poll_fn(|cx| service.poll_ready(cx)));
+                black_box(ready.is_ok());
+                black_box(driver.drive(service.call(())).is_ok());
+            }
         })
     }
 }

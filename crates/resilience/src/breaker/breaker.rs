@@ -10,6 +10,7 @@ use super::keyed::Share;
 use super::layer::BreakerLayer;
 use super::permit::{Held, OwnedPermit, Pass, Permit, Refusal};
 use super::policy::{InvalidOptions, Options, Window};
+use super::replay::Trace;
 use super::state::{Cause, State};
 use super::totals::Totals;
 use crate::control::{Health, Status};
@@ -224,6 +225,21 @@ impl Breaker {
             book.options = options;
         }
         Ok(self.operate(Cause::Reconfigure, "reconfigure", actor, why))
+    }
+
+    /// Records how calls end from now on, the last `calls` of them (at most a million), to try other
+    /// settings on them: see [`Trace::replay`]. While it records, a call costs a lock.
+    ///
+    /// An open breaker makes no calls to record; [`observe`](Self::observe) sees them all.
+    pub fn record(&self, calls: usize) {
+        self.core().tape.begin(calls);
+        self.core().dials.record(true);
+    }
+
+    /// Ends the recording; what it holds.
+    pub fn take_recording(&self) -> Trace {
+        self.core().dials.record(false);
+        self.core().tape.take()
     }
 
     fn operate(&self, cause: Cause, action: &'static str, actor: &str, why: &str) -> State {

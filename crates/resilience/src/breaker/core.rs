@@ -17,6 +17,7 @@ use super::keyed::Share;
 use super::permit::{Recorded, Refusal, Ticket};
 use super::policy::{Options, Window};
 use super::probes::{Decision, Ended};
+use super::replay::{Ending, Tape};
 use super::state::{Cause, State};
 use super::totals::{Late, Rare};
 use super::window::{Figures, Good, Judged, Lane, Mark, Memory};
@@ -48,6 +49,7 @@ pub(crate) struct Core {
     pub(crate) events: Events,
     pub(crate) clock: Arc<dyn Clock>,
     share: Option<Arc<Share>>,
+    pub(crate) tape: Tape,
 }
 
 // === impl Core ===
@@ -74,6 +76,7 @@ impl Core {
             events: environment.events,
             clock: environment.clock,
             share,
+            tape: Tape::default(),
         }
     }
 
@@ -185,7 +188,7 @@ impl Core {
         if word == ticket.word
             && word.is(State::Closed)
             && outcome == Outcome::Success
-            && !self.dials.is_slow(elapsed_ms)
+            && self.dials.is_quick(elapsed_ms)
         {
             // Nearly every call ends here.
             match self.memory.count_good((&self.lanes, &self.dials), word.generation(), now) {
@@ -205,6 +208,20 @@ impl Core {
 
     #[inline(never)]
     fn settle_rest(
+        &self,
+        ticket: Ticket,
+        word: Word,
+        outcome: Outcome,
+        elapsed_ms: u64,
+        now: u64,
+    ) -> Recorded {
+        if self.dials.is_recording() {
+            self.tape.add(ticket.began, elapsed_ms, Ending::of(outcome));
+        }
+        self.settle_counted(ticket, word, outcome, elapsed_ms, now)
+    }
+
+    fn settle_counted(
         &self,
         ticket: Ticket,
         word: Word,
@@ -261,11 +278,14 @@ impl Core {
         }
         self.rare.0.cancelled.add();
         let elapsed_ms = now.saturating_sub(ticket.began);
-        if std::thread::panicking() || self.dials.is_hung(elapsed_ms) {
-            self.settle(ticket, Outcome::FAILURE, elapsed_ms, now);
-            return;
+        if self.dials.is_recording() {
+            self.tape.add(ticket.began, elapsed_ms, Ending::GivenUp);
         }
         let word = self.gate.word();
+        if std::thread::panicking() || self.dials.is_hung(elapsed_ms) {
+            self.settle_counted(ticket, word, Outcome::FAILURE, elapsed_ms, now);
+            return;
+        }
         if word == ticket.word {
             self.end_probe(word, Ended::Released);
         } else {

@@ -3,7 +3,7 @@
 //! Whoever changes them does so before the generation moves. A call that sees a new setting under an old generation judges a result that
 //! will not count; one that sees the new generation sees the new settings.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::policy::{OnCancel, Options, Window};
 use super::probes::Rule;
@@ -15,6 +15,9 @@ use crate::ticker::ticks;
 #[derive(Debug, Default)]
 pub(crate) struct Dials {
     slow_ms: AtomicU64,
+    /// Below this a success may take the shortest way: the slow time, or 0 while calls are recorded.
+    quick_ms: AtomicU64,
+    is_recording: AtomicBool,
     /// 2^64 over the length of a bucket: a multiplication instead of a division.
     bucket_inverse: AtomicU64,
     length: AtomicU64,
@@ -54,6 +57,7 @@ impl Dials {
         let slow_rate = if options.slow.is_some() { options.slow_rate } else { 2.0 };
         let least = |rate: f64| ((rate * f64::from(min_calls)) as u64).max(1);
         put(&self.slow_ms, options.slow.map_or(u64::MAX, ticks));
+        self.record(self.is_recording());
         put(&self.bucket_inverse, inverse);
         put(&self.length, length);
         put(&self.min_calls, u64::from(min_calls));
@@ -83,6 +87,23 @@ impl Dials {
         elapsed_ms >= self.slow_ms.load(Ordering::Relaxed)
     }
 
+    /// Whether a success after so long may take the shortest way.
+    #[inline]
+    pub(crate) fn is_quick(&self, elapsed_ms: u64) -> bool {
+        elapsed_ms < self.quick_ms.load(Ordering::Relaxed)
+    }
+
+    /// Sends all results by the way on which they are recorded, or no longer.
+    pub(crate) fn record(&self, is_recording: bool) {
+        self.is_recording.store(is_recording, Ordering::Relaxed);
+        let quick_ms = if is_recording { 0 } else { self.slow_ms.load(Ordering::Relaxed) };
+        self.quick_ms.store(quick_ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_recording(&self) -> bool {
+        self.is_recording.load(Ordering::Relaxed)
+    }
+
     /// Whether a call that was given up after so long counts as a failure.
     pub(crate) fn is_hung(&self, elapsed_ms: u64) -> bool {
         elapsed_ms >= self.cancel_ms.load(Ordering::Relaxed)
@@ -92,7 +113,7 @@ impl Dials {
     #[inline]
     pub(crate) fn place(&self, generation: u64, now: u64) -> Place {
         let inverse = self.bucket_inverse.load(Ordering::Relaxed);
-        Place::new(generation, (u128::from(now) * u128::from(inverse) >> 64) as u64)
+        Place::new(generation, ((u128::from(now) * u128::from(inverse)) >> 64) as u64)
     }
 
     /// The length of a count window, or the failures in a row.
@@ -174,7 +195,7 @@ mod tests {
             let inverse = u128::from(inverse_of(length));
             for now in [0, 1, length - 1, length, 7 * length - 1, 7 * length, (1 << 44) - 1] {
                 assert_eq!(
-                    (u128::from(now) * inverse >> 64) as u64,
+                    ((u128::from(now) * inverse) >> 64) as u64,
                     now / length,
                     "{now}/{length}"
                 );

@@ -55,6 +55,7 @@ mod operate;
 mod permit;
 mod policy;
 mod probes;
+mod replay;
 mod service;
 mod state;
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub use keyed::{Keyed, Limits};
 pub use layer::{BreakerLayer, EveryCall, Mode, RetriesOnly};
 pub use permit::{OwnedPermit, Permit, Recorded};
 pub use policy::{InvalidOptions, OnCancel, Options, Window};
+pub use replay::{Ending, Forecast, Trace};
 pub use service::Guarded;
 pub use state::State;
 pub use totals::Totals;

@@ -62,12 +62,22 @@ pub(crate) trait Held {
 /// A permit over any way to hold a breaker.
 pub(crate) struct Pass<H: Held> {
     holder: H,
-    ticket: Option<Ticket>,
+    /// Spent once it has its result.
+    ticket: Ticket,
 }
 
 // === impl Ticket ===
 
 impl Ticket {
+    /// Of a call that has its result. A word of its own instead of an option: a permit is moved with
+    /// its future, and plain words move fastest.
+    const SPENT: Self = Self { word: Word::of(0), began: 0 };
+
+    #[inline(always)]
+    fn is_spent(self) -> bool {
+        self.word.bits() == 0
+    }
+
     /// Of a call that no generation judges.
     pub(crate) fn unjudged(now: u64) -> Self {
         Self { word: Word::new(State::Disabled, 0), began: now }
@@ -118,7 +128,7 @@ impl Refusal {
 impl<H: Held> Pass<H> {
     #[inline(always)]
     pub(crate) fn new(holder: H, ticket: Ticket) -> Self {
-        Self { holder, ticket: Some(ticket) }
+        Self { holder, ticket }
     }
 
     pub(crate) fn holder(&self) -> &H {
@@ -126,39 +136,41 @@ impl<H: Held> Pass<H> {
     }
 
     /// How long the call runs already, in milliseconds.
-    #[inline]
     pub(crate) fn elapsed_ms(&self) -> u64 {
-        let began = self.ticket.map_or(u64::MAX, |ticket| ticket.began);
-        self.holder.core().ticker.now().saturating_sub(began)
+        self.holder.core().ticker.now().saturating_sub(self.ticket.began)
     }
 
     /// Takes the result of a call that took so long. Later ones change nothing.
     #[inline(always)]
     pub(crate) fn settle(&mut self, outcome: Outcome, elapsed_ms: u64) -> Recorded {
-        let core = self.holder.core();
-        match self.ticket.take() {
-            Some(ticket) => core.settle(ticket, outcome, elapsed_ms, core.ticker.now()),
-            None => Recorded::Unjudged,
+        let ticket = std::mem::replace(&mut self.ticket, Ticket::SPENT);
+        if ticket.is_spent() {
+            return Recorded::Unjudged;
         }
+        let core = self.holder.core();
+        core.settle(ticket, outcome, elapsed_ms, core.ticker.now())
     }
 
     /// As [`Pass::settle`], of a call that ends now.
     #[inline(always)]
     pub(crate) fn settle_now(&mut self, judge: impl FnOnce(&H, u64) -> Outcome) -> Recorded {
-        let core = self.holder.core();
-        let Some(ticket) = self.ticket else { return Recorded::Unjudged };
+        let (core, ticket) = (self.holder.core(), self.ticket);
+        if ticket.is_spent() {
+            return Recorded::Unjudged;
+        }
         let now = core.ticker.now();
         let elapsed_ms = now.saturating_sub(ticket.began);
         // A classifier that panics leaves the ticket, whose call then counts as a failure.
         let outcome = judge(&self.holder, elapsed_ms);
-        self.ticket = None;
+        self.ticket = Ticket::SPENT;
         core.settle(ticket, outcome, elapsed_ms, now)
     }
 
     /// The call panicked, or was given up.
     #[cold]
     pub(crate) fn cancel(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
+        let ticket = std::mem::replace(&mut self.ticket, Ticket::SPENT);
+        if !ticket.is_spent() {
             let core = self.holder.core();
             core.cancel(ticket, core.ticker.now());
         }
@@ -168,7 +180,7 @@ impl<H: Held> Pass<H> {
 impl<H: Held> Drop for Pass<H> {
     #[inline]
     fn drop(&mut self) {
-        if self.ticket.is_some() {
+        if !self.ticket.is_spent() {
             self.cancel();
         }
     }

@@ -57,6 +57,7 @@ pub(crate) struct Figures {
 
 /// The counts must fit beside the stamp.
 const FIELD_BITS: u32 = 8;
+const FIELD_MASK: u64 = (1 << FIELD_BITS) - 1;
 const _: () = assert!(5 * FIELD_BITS + STAMP_BITS <= 64);
 
 /// The most probes there can be.
@@ -151,7 +152,7 @@ impl Figures {
     }
 
     fn unpack(word: u64) -> Self {
-        let field = |place: u32| word >> (place * FIELD_BITS) & (1 << FIELD_BITS) - 1;
+        let field = |place: u32| (word >> (place * FIELD_BITS)) & FIELD_MASK;
         Self {
             running: field(4),
             counted: field(3),

@@ -2,7 +2,8 @@
 //!
 //! A breaker that would reject is ready at once, without asking the service behind it: a dependency that is down is often not ready
 //! either, and waiting for it is what the breaker should spare its callers. A service that was not asked whether it is ready is then never
-//! called (trap 12), even if the breaker closes in between.
+//! called (trap 12), even if the breaker closes in between. When the open time is over, callers wait for the service as they would without
+//! a breaker: give waiting a limit too, outside of it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -58,6 +59,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, S::Response, S::Error>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         // Where some calls pass even so, the service is needed for them.
         if M::HOLDS_EVERY_CALL && self.guard.core.would_keep() {
@@ -70,6 +72,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: R) -> Self::Future {
         let core = &self.guard.core;
         if !self.is_ready {

@@ -24,6 +24,8 @@ pub(crate) const STAMP_BITS: u32 = 22;
 
 /// Bits of the value beside a stamp: 139 years of milliseconds.
 pub(crate) const VALUE_BITS: u32 = 64 - STAMP_BITS;
+const VALUE_MASK: u64 = (1 << VALUE_BITS) - 1;
+const STAMP_MASK: u64 = (1 << STAMP_BITS) - 1;
 
 // === impl Word ===
 
@@ -69,14 +71,14 @@ impl Word {
 
 impl Stamped {
     pub(crate) const fn new(generation: u64, value: u64) -> Self {
-        Self(generation << VALUE_BITS | value & (1 << VALUE_BITS) - 1)
+        Self(generation << VALUE_BITS | value & VALUE_MASK)
     }
 
     /// The value, if it belongs to this generation.
     #[inline]
     pub(crate) const fn of(self, generation: u64) -> Option<u64> {
         if (self.0 ^ generation << VALUE_BITS) >> VALUE_BITS == 0 {
-            Some(self.0 & (1 << VALUE_BITS) - 1)
+            Some(self.0 & VALUE_MASK)
         } else {
             None
         }
@@ -85,7 +87,7 @@ impl Stamped {
     /// Whether it belongs to a later generation than this one.
     pub(crate) const fn is_after(self, generation: u64) -> bool {
         // The distance on the circle of stamps: less than half of it is ahead.
-        let ahead = (self.0 >> VALUE_BITS).wrapping_sub(generation) & (1 << STAMP_BITS) - 1;
+        let ahead = (self.0 >> VALUE_BITS).wrapping_sub(generation) & STAMP_MASK;
         // A word that was never written is of no generation.
         self.0 != 0 && ahead != 0 && ahead < 1 << (STAMP_BITS - 1)
     }

@@ -3,6 +3,7 @@
 mod keys;
 mod operators;
 mod reference;
+mod replays;
 mod semantics;
 mod settings;
 mod traps;

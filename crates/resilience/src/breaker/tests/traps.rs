@@ -82,7 +82,8 @@ fn trap_03_failures_from_before_a_reset_do_not_open_it_again() {
 /// Whatever becomes of a probe, the breaker leaves half-open.
 #[test]
 fn trap_04_no_probe_keeps_it_half_open_for_ever() {
-    let fates: [(&str, fn(&Rig)); 4] = [
+    type Fate = (&'static str, fn(&Rig));
+    let fates: [Fate; 4] = [
         ("ignored", |rig| assert_eq!(rig.admit().unwrap().ignore(QUICK), Recorded::Ignored)),
         ("dropped", |rig| drop(rig.admit().unwrap())),
         ("hung", |rig| std::mem::forget(rig.breaker.admit_owned().unwrap())),

@@ -26,6 +26,7 @@ pub(crate) const LENGTH_MAX: u32 = 1 << 16;
 
 /// Bits of the position beside the generation: twice the longest ring.
 const NEXT_BITS: u32 = 18;
+const NEXT_MASK: u64 = (1 << NEXT_BITS) - 1;
 /// Bits of each sum: the longest ring, and the bias.
 const SUM_BITS: u32 = 18;
 const SUM_MASK: u64 = (1 << SUM_BITS) - 1;
@@ -71,7 +72,7 @@ impl Ring {
     pub(crate) fn figures(&self, generation: u64, length: u64) -> Figures {
         let next = self.next.load(Ordering::SeqCst);
         let is_present = next >> NEXT_BITS == generation & (u64::MAX >> NEXT_BITS);
-        let calls = if is_present { next & (1 << NEXT_BITS) - 1 } else { 0 };
+        let calls = if is_present { next & NEXT_MASK } else { 0 };
         let (failures, slow) = self.sums(generation);
         Figures { calls: calls.min(length), failures, slow }
     }
@@ -83,7 +84,7 @@ impl Ring {
         loop {
             let taken = match (present >> NEXT_BITS).cmp(&stamp) {
                 std::cmp::Ordering::Greater => return None,
-                std::cmp::Ordering::Equal => present & (1 << NEXT_BITS) - 1,
+                std::cmp::Ordering::Equal => present & NEXT_MASK,
                 std::cmp::Ordering::Less => 0,
             };
             let after = if taken + 1 >= 2 * length { length } else { taken + 1 };
