@@ -153,12 +153,10 @@ where
         // What a policy further in did not let through is no answer of the dependency: another
         // attempt may still bring one.
         let is_rejected = answer.as_ref().err().is_some_and(|error| error.rejected().is_some());
-        if attempt == 0 || again == Again::No {
-            latencies.record(begun.elapsed());
-        }
         if again == Again::No && !is_rejected {
             // Losers end before the winner is seen.
             drop(race);
+            latencies.record(begun.elapsed());
             if attempt > 0 {
                 metrics::counter!(WON, "policy" => settings.name.as_str()).increment(1);
             }
@@ -199,7 +197,7 @@ where
     let mut call = request.call();
     call.attempt = call.attempt.saturating_add(hedge);
     request.set_call(call);
-    let name = settings.name;
+    let (name, judge) = (settings.name, settings.judge.clone());
     race.join(async move {
         // R8: a clone is not ready because the original was.
         if spare.ready().await.is_err() {
@@ -208,7 +206,7 @@ where
         let spent = charge.sent();
         metrics::counter!(HEDGES, "policy" => name.as_str()).increment(1);
         let answer = spare.call(request).await;
-        if answer.is_ok() {
+        if answer.is_ok() && judge.judge(&answer) == Again::No {
             spent.succeeded();
         }
         (hedge, Some(answer))

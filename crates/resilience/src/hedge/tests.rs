@@ -201,6 +201,19 @@ async fn trap_18_dropped_at_every_poll_no_attempt_runs_on() {
     assert!(polls > 8, "it was dropped {polls} times");
 }
 
+/// An answer that the judge does not take is no success, even when it is no error: it stays paid.
+#[tokio::test(start_paused = true)]
+async fn r5_a_hedge_that_brings_a_bad_answer_is_not_refunded() {
+    let judge = Judge::new(|answer: &Answer| match answer {
+        Ok(503) => Again::TRANSIENT,
+        _ => Again::No,
+    });
+    let budget = rich();
+    let layer = HedgeLayer::new(Delay::Fixed(millis(100)), budget.clone(), judge).unwrap();
+    let (answer, ..) = check(layer, again(), &[(900, Ok(200)), (50, Ok(503))]).await;
+    assert_eq!((answer.unwrap(), budget.tokens()), (200, 486.0));
+}
+
 #[test]
 fn refuses_what_cannot_be_meant() {
     let quantile = |share, least, most| Delay::Quantile { share, least, most };
