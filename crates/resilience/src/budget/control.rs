@@ -63,15 +63,17 @@ impl Controlled for Budget {
 
     /// Isolated, nothing is repeated; disabled, everything that may be is, and costs nothing.
     fn act(&self, action: &Action) -> Result<(), ControlError> {
-        let mode = match action {
-            Action::Isolate => Mode::Isolated,
-            Action::Disable => Mode::Disabled,
-            Action::Release => Mode::Judging,
-            Action::Reconfigure { settings } => {
-                let policy = (**self.0.policy.load()).clone().reconfigured(settings)?;
-                self.0.policy.store(Arc::new(policy));
-                return Ok(());
-            }
+        if let Action::Reconfigure { settings } = action {
+            let policy = (**self.0.policy.load()).clone().reconfigured(settings)?;
+            self.0.policy.store(Arc::new(policy));
+            return Ok(());
+        }
+        // By name, so that an action which a budget does not know is refused and never misread.
+        let mode = match action.name() {
+            "isolate" => Mode::Isolated,
+            "disable" => Mode::Disabled,
+            "release" => Mode::Judging,
+            action => return Err(ControlError::Unsupported { kind: "retry_budget", action }),
         };
         self.0.mode.store(mode as u8, Ordering::Release);
         Ok(())

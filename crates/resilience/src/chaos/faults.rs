@@ -169,7 +169,7 @@ impl Controlled for Switch {
             Action::Reconfigure { settings } => {
                 state.faults = reconfigured(state.faults, settings)?
             }
-            Action::Isolate => {
+            _ => {
                 return Err(ControlError::Unsupported { kind: "chaos", action: action.name() });
             }
         }
