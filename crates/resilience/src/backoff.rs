@@ -21,8 +21,7 @@ use switchboard_core::Rng;
 /// assert_eq!(classic.wait(5, &mut rng), None);
 ///
 /// // What a caller may have to wait in all, without jitter and at most.
-/// assert_eq!(classic.total_wait(), Duration::from_secs(15));
-/// assert_eq!(classic.longest_total_wait(), Duration::from_secs(18));
+/// assert_eq!(classic.waits(), (Duration::from_secs(15), Duration::from_secs(18)));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backoff {
@@ -180,29 +179,28 @@ impl Backoff {
         self.waits_before_giving_up.then(|| self.nth(self.attempts, rng))
     }
 
-    /// All waits of a call whose every attempt fails, without jitter.
-    pub fn total_wait(&self) -> Duration {
+    /// All waits of a call whose every attempt fails: without jitter, and when chance is least kind.
+    pub fn waits(&self) -> (Duration, Duration) {
+        let plain = self.plain_waits();
+        let most = match self.jitter {
+            Jitter::Share(share) => plain.as_secs_f64() * (1.0 + share),
+            Jitter::None | Jitter::Full => plain.as_secs_f64(),
+        };
+        (plain, Duration::try_from_secs_f64(most).unwrap_or(Duration::MAX))
+    }
+
+    fn plain_waits(&self) -> Duration {
         let waits = if self.waits_before_giving_up { self.attempts } else { self.attempts - 1 };
         let mut total = Duration::ZERO;
         for nth in 1..=waits {
             let plain = self.plain(nth);
+            // Waits stop growing at the cap, so the loop is short for any number of attempts.
             if plain == self.cap {
                 return total.saturating_add(plain.saturating_mul(waits - nth + 1));
             }
             total += plain;
         }
         total
-    }
-
-    /// All waits of a call whose every attempt fails, when chance is least kind.
-    pub fn longest_total_wait(&self) -> Duration {
-        match self.jitter {
-            Jitter::Share(share) => {
-                let seconds = self.total_wait().as_secs_f64() * (1.0 + share);
-                Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-            }
-            Jitter::None | Jitter::Full => self.total_wait(),
-        }
     }
 
     /// The exponential saturates at the cap, so that no number of attempts overflows.
@@ -241,15 +239,15 @@ mod tests {
         let policy = Backoff::classic().with_jitter(Jitter::None).unwrap();
         let policy = policy.waiting_before_giving_up();
         assert_eq!(policy.parting_wait(&mut Rng::from_seed(0)), Some(seconds(16)));
-        assert_eq!(policy.total_wait(), seconds(1 + 2 + 4 + 8 + 16));
+        assert_eq!(policy.waits().0, seconds(1 + 2 + 4 + 8 + 16));
     }
 
     #[test]
     fn totals_are_known_without_a_run_even_for_very_many_attempts() {
-        assert_eq!(Backoff::classic().total_wait(), seconds(15));
-        assert_eq!(Backoff::classic().longest_total_wait(), seconds(18));
+        assert_eq!(Backoff::classic().waits(), (seconds(15), seconds(18)));
+        assert_eq!(Backoff::new(1, seconds(1), seconds(4)).unwrap().waits().0, Duration::ZERO);
         let endless = Backoff::new(u32::MAX, seconds(1), seconds(4)).unwrap();
-        assert_eq!(endless.total_wait(), seconds(1 + 2 + 4 * (u64::from(u32::MAX) - 3)));
+        assert_eq!(endless.waits().0, seconds(1 + 2 + 4 * (u64::from(u32::MAX) - 3)));
     }
 
     /// R9: the same seed gives the same waits, so that tests can assert them exactly.

@@ -75,6 +75,16 @@ impl Call {
         self
     }
 
+    /// The same, of no use longer than this after `now`.
+    #[must_use]
+    pub fn within(self, limit: Duration, now: Instant) -> Self {
+        // A limit beyond what the clock can show is none.
+        match now.checked_add(limit) {
+            Some(deadline) => self.with_deadline(deadline),
+            None => self,
+        }
+    }
+
     /// How long somebody still waits; `None` when for ever, zero when nobody does any more.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(now))

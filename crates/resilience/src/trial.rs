@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,6 +20,7 @@ pub(crate) type Answer = Result<u32, Error>;
 /// having been made ready: a clone is not ready because its original was (trap 12).
 pub(crate) struct Scripted {
     is_ready: bool,
+    failing: Option<Pin<Box<tokio::time::Sleep>>>,
     pub(crate) notes: Arc<Notes>,
     script: Arc<dyn Fn(u32, Call) -> (Duration, Answer) + Send + Sync>,
 }
@@ -31,8 +32,10 @@ pub(crate) struct Notes {
     pub(crate) calls: Mutex<Vec<(Duration, Call)>>,
     /// Calls that have begun and neither ended nor been dropped.
     pub(crate) running: AtomicUsize,
-    /// The answer of readiness, when it is to fail: after this many times.
+    /// Readiness fails after it was given this many times.
     pub(crate) fails_readiness_after: Mutex<Option<u32>>,
+    /// How long failing takes.
+    pub(crate) fails_readiness_within: Mutex<Duration>,
 }
 
 struct Running(Arc<Notes>);
@@ -49,8 +52,10 @@ impl Scripted {
             calls: Mutex::default(),
             running: AtomicUsize::new(0),
             fails_readiness_after: Mutex::default(),
+            fails_readiness_within: Mutex::default(),
         };
-        Self { is_ready: false, notes: Arc::new(notes), script: Arc::new(script) }
+        let (notes, script) = (Arc::new(notes), Arc::new(script));
+        Self { is_ready: false, failing: None, notes, script }
     }
 
     /// Fails at once this many times, then answers how often it was called.
@@ -67,7 +72,8 @@ pub(crate) fn failed() -> Answer {
 
 impl Clone for Scripted {
     fn clone(&self) -> Self {
-        Self { is_ready: false, notes: self.notes.clone(), script: self.script.clone() }
+        let (notes, script) = (self.notes.clone(), self.script.clone());
+        Self { is_ready: false, failing: None, notes, script }
     }
 }
 
@@ -76,9 +82,12 @@ impl<T> Service<(Call, T)> for Scripted {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(left) = &mut *self.notes.fails_readiness_after.lock() {
             if *left == 0 {
+                let within = *self.notes.fails_readiness_within.lock();
+                let failing = || Box::pin(tokio::time::sleep(within));
+                ready!(self.failing.get_or_insert_with(failing).as_mut().poll(cx));
                 return Poll::Ready(Err(CallError::Failed("not ready")));
             }
             *left -= 1;

@@ -17,6 +17,11 @@ impl ChaosLayer {
     pub fn new(switch: Switch) -> Self {
         Self { switch }
     }
+
+    /// The switch.
+    pub const fn switch(&self) -> &Switch {
+        &self.switch
+    }
 }
 
 impl<S> Layer<S> for ChaosLayer {

@@ -34,6 +34,11 @@ impl DeadlineLayer {
         self
     }
 
+    /// Its name.
+    pub const fn name(&self) -> PolicyName {
+        self.name
+    }
+
     /// The limit of its own, for who explains a pipeline.
     pub const fn limit(&self) -> Option<Duration> {
         self.limit

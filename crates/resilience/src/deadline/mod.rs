@@ -77,7 +77,7 @@ where
             return InTime::rejected(rejected);
         }
         if let Some(limit) = self.limit {
-            call = call.with_deadline(now + limit);
+            call = call.within(limit, now);
             request.set_call(call);
         }
         InTime::until(call.deadline, self.inner.call(request), rejected)

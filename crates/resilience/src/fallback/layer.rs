@@ -45,6 +45,11 @@ impl<R, T, E> FallbackLayer<R, T, E> {
         self
     }
 
+    /// Its name.
+    pub const fn name(&self) -> PolicyName {
+        self.settings.name
+    }
+
     /// First, the last good answer to the same question: `key` names the question, `copy` copies
     /// an answer into the cache and out of it. Either may say `None`; then nothing is kept.
     #[must_use]

@@ -127,7 +127,7 @@ impl<T> Alternative<T> {
     /// everything fails must not become a queue of its own.
     async fn answer(&self, cause: Cause, key: Option<&str>, call: Call) -> Option<T> {
         let _place = self.places.try_acquire().ok()?;
-        let until = call.with_deadline(Instant::now() + self.limit).deadline?;
+        let until = call.within(self.limit, Instant::now()).deadline?;
         tokio::time::timeout_at(until, (self.ask)(cause, key)).await.ok().flatten()
     }
 }

@@ -97,8 +97,8 @@ impl Latencies {
         Self(Mutex::new(ring))
     }
 
-    /// A call took this long, or was given up after it. What was given up counts too: a window of
-    /// winners alone would take itself for faster and faster, and hedge more and more.
+    /// A call was answered after this time, by whichever attempt. So the window holds what callers
+    /// wait, hedges included; failures are not in it, because many of them are fast.
     pub(super) fn record(&self, took: Duration) {
         let mut ring = self.0.lock();
         let next = ring.next;

@@ -1,6 +1,7 @@
 //! Wraps services in [`Hedge`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tower::Layer;
 
@@ -63,9 +64,26 @@ impl<T, E> HedgeLayer<T, E> {
         &self.settings.budget
     }
 
+    /// Its name.
+    pub const fn name(&self) -> PolicyName {
+        self.settings.name
+    }
+
     /// How many attempts may run beside the first, for who explains a pipeline.
     pub const fn most(&self) -> u32 {
         self.settings.most
+    }
+
+    /// The longest time after which one is sent.
+    pub const fn longest_delay(&self) -> Duration {
+        match self.settings.delay {
+            Delay::Fixed(most) | Delay::Quantile { most, .. } => most,
+        }
+    }
+
+    /// The budget that pays for them.
+    pub const fn budget(&self) -> &Budget {
+        &self.settings.budget
     }
 }
 

@@ -148,28 +148,28 @@ where
                 continue;
             }
         };
-        let Some(answer) = answer else { continue };
-        let again = settings.judge.judge(&answer);
-        // What a policy further in did not let through is no answer of the dependency: another
-        // attempt may still bring one.
-        let is_rejected = answer.as_ref().err().is_some_and(|error| error.rejected().is_some());
-        if attempt == 0 || again == Again::No {
-            latencies.record(begun.elapsed());
-        }
-        if again == Again::No && !is_rejected {
-            // Losers end before the winner is seen.
-            drop(race);
-            if attempt > 0 {
-                metrics::counter!(WON, "policy" => settings.name.as_str()).increment(1);
+        if let Some(answer) = answer {
+            let again = settings.judge.judge(&answer);
+            // What a policy further in did not let through is no answer of the dependency: another
+            // attempt may still bring one.
+            let is_rejected = answer.as_ref().err().is_some_and(|error| error.rejected().is_some());
+            if again == Again::No && !is_rejected {
+                // Losers end before the winner is seen.
+                drop(race);
+                latencies.record(begun.elapsed());
+                if attempt > 0 {
+                    metrics::counter!(WON, "policy" => settings.name.as_str()).increment(1);
+                }
+                return answer;
             }
-            return answer;
+            // Pushback: what is busy is not asked twice.
+            may_hedge &= again == Again::TRANSIENT || again == Again::NOT_SENT;
+            // Of answers that all failed, the first attempt's is told.
+            if attempt == 0 || failure.is_none() {
+                failure = Some(answer);
+            }
         }
-        // Pushback: what is busy is not asked twice.
-        may_hedge &= again == Again::TRANSIENT || again == Again::NOT_SENT;
-        // Of answers that all failed, the first attempt's is told.
-        if attempt == 0 || failure.is_none() {
-            failure = Some(answer);
-        }
+        // Also after an attempt that could not begin: it may have been the last to wait for.
         if race.is_over()
             && let Some(failure) = failure.take()
         {
@@ -199,7 +199,7 @@ where
     let mut call = request.call();
     call.attempt = call.attempt.saturating_add(hedge);
     request.set_call(call);
-    let name = settings.name;
+    let (name, judge) = (settings.name, settings.judge.clone());
     race.join(async move {
         // R8: a clone is not ready because the original was.
         if spare.ready().await.is_err() {
@@ -208,7 +208,7 @@ where
         let spent = charge.sent();
         metrics::counter!(HEDGES, "policy" => name.as_str()).increment(1);
         let answer = spare.call(request).await;
-        if answer.is_ok() {
+        if answer.is_ok() && judge.judge(&answer) == Again::No {
             spent.succeeded();
         }
         (hedge, Some(answer))

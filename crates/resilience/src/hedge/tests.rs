@@ -136,6 +136,19 @@ async fn r5_what_goes_wrong_with_the_extra_attempt_stays_with_it() {
     assert_eq!(budget.tokens(), 500.0, "what was not sent is not paid");
 }
 
+/// An extra attempt that cannot begin is not waited for when the first has failed meanwhile.
+#[tokio::test(start_paused = true)]
+async fn r5_an_extra_attempt_that_never_begins_does_not_hold_the_failure() {
+    let service = Scripted::new(|_, _| (millis(120), failed()));
+    *service.notes.fails_readiness_after.lock() = Some(1);
+    *service.notes.fails_readiness_within.lock() = millis(50);
+    let begun = Instant::now();
+    let answer = layer(rich()).layer(service).oneshot((again(), ()));
+    let answer = tokio::time::timeout(millis(1_000), answer).await.expect("an answer");
+    assert!(matches!(answer, Err(CallError::Failed("no"))));
+    assert_eq!(begun.elapsed(), millis(150));
+}
+
 /// D9: who says that it is busy is not asked twice.
 #[tokio::test(start_paused = true)]
 async fn d9_pushback_stops_further_hedges() {
@@ -199,6 +212,19 @@ async fn trap_18_dropped_at_every_poll_no_attempt_runs_on() {
     })
     .await;
     assert!(polls > 8, "it was dropped {polls} times");
+}
+
+/// An answer that the judge does not take is no success, even when it is no error: it stays paid.
+#[tokio::test(start_paused = true)]
+async fn r5_a_hedge_that_brings_a_bad_answer_is_not_refunded() {
+    let judge = Judge::new(|answer: &Answer| match answer {
+        Ok(503) => Again::TRANSIENT,
+        _ => Again::No,
+    });
+    let budget = rich();
+    let layer = HedgeLayer::new(Delay::Fixed(millis(100)), budget.clone(), judge).unwrap();
+    let (answer, ..) = check(layer, again(), &[(900, Ok(200)), (50, Ok(503))]).await;
+    assert_eq!((answer.unwrap(), budget.tokens()), (200, 486.0));
 }
 
 #[test]

@@ -14,9 +14,8 @@ pub fn call_of(context: &Context, clock: &dyn Clock, now: Instant) -> Call {
     let mut call = Call::new().with_priority(context.priority);
     call.attempt = context.attempt;
     call.is_repeatable = context.idempotency_key.is_some();
-    let remaining = context.deadline.map(|deadline| deadline.since(clock.now()));
-    match remaining.and_then(|remaining| now.checked_add(remaining)) {
-        Some(deadline) => call.with_deadline(deadline),
+    match context.deadline {
+        Some(deadline) => call.within(deadline.since(clock.now()), now),
         None => call,
     }
 }

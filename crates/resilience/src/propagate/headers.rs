@@ -71,11 +71,8 @@ pub fn decode_lenient(
         } else {
             (milliseconds, "a number of milliseconds")
         };
-        // A time too long to be told from for ever is none.
-        if let Some(timeout) = read(headers, name, decode, expected, &mut invalid)
-            && let Some(deadline) = now.checked_add(timeout)
-        {
-            call = call.with_deadline(deadline);
+        if let Some(timeout) = read(headers, name, decode, expected, &mut invalid) {
+            call = call.within(timeout, now);
         }
     }
     for name in [RETRY_ATTEMPT, GRPC_ATTEMPTS] {

@@ -99,7 +99,7 @@ where
             call.priority = Priority::Standard;
         }
         if let Some(limit) = self.layer.limit {
-            call = call.with_deadline(now + limit);
+            call = call.within(limit, now);
         }
         request.set_call(call);
         self.inner.call(request)

@@ -99,7 +99,8 @@ impl<B> Replay for ReplayBody<B> {
 /// An attempt that is dropped was perhaps the one that the body would have woken.
 impl<B> Drop for ReplayBody<B> {
     fn drop(&mut self) {
-        self.shared.lock().wake();
+        let waiting = std::mem::take(&mut self.shared.lock().waiting);
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -128,9 +129,16 @@ where
             return Poll::Ready(None);
         }
         let polled = shared.poll(cx);
+        if polled.is_pending() {
+            return polled;
+        }
         if let Poll::Ready(Some(Ok(_))) = &polled {
             this.read += 1;
         }
+        // Not under the lock: who is woken may be dropped by it, and dropping takes the lock.
+        let waiting = std::mem::take(&mut shared.waiting);
+        drop(shared);
+        waiting.into_iter().for_each(Waker::wake);
         polled
     }
 
@@ -162,14 +170,9 @@ impl<B> std::fmt::Debug for ReplayBody<B> {
 // === impl Shared ===
 
 impl<B> Shared<B> {
-    fn wake(&mut self) {
-        self.waiting.drain(..).for_each(Waker::wake);
-    }
-
     fn commit(&mut self) {
         self.state = State::Committed;
         self.kept.clear();
-        self.wake();
     }
 }
 
@@ -188,7 +191,6 @@ where
             }
             Poll::Ready(frame) => frame,
         };
-        self.wake();
         Poll::Ready(match frame {
             None => {
                 if self.state == State::Reading {

@@ -76,9 +76,19 @@ impl<T, E> RetryLayer<T, E> {
         self
     }
 
-    /// The policy, for who explains a pipeline.
-    pub const fn policy(&self) -> &Policy {
-        &self.settings.policy
+    /// Its name.
+    pub const fn name(&self) -> PolicyName {
+        self.settings.name
+    }
+
+    /// The waits and the number of attempts, for who explains a pipeline.
+    pub const fn backoff(&self) -> &Backoff {
+        self.settings.policy.backoff()
+    }
+
+    /// How long after the call began the last attempt may begin, if the layer has such a limit.
+    pub const fn total(&self) -> Option<Duration> {
+        self.settings.policy.total()
     }
 
     /// The budget, if it has one.

@@ -116,7 +116,7 @@ impl Policy {
 
     /// Until when attempts of a call may begin that began at `begun`.
     pub(super) fn deadline(&self, begun: Instant, call: Option<Instant>) -> Option<Instant> {
-        let own = self.total.map(|total| begun + total);
+        let own = self.total.and_then(|total| begun.checked_add(total));
         own.into_iter().chain(call).min()
     }
 

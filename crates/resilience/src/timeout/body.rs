@@ -12,7 +12,7 @@ use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use switchboard_core::BoxError;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 use tower::{Layer, Service};
 
 use crate::{PolicyName, Reason, Rejected};
@@ -136,7 +136,7 @@ where
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         if !std::mem::replace(this.is_waiting, true) {
-            this.timer.as_mut().reset(Instant::now() + this.layer.limit);
+            this.timer.set(sleep(this.layer.limit));
         }
         ready!(this.timer.poll(cx));
         Poll::Ready(Some(Err(Rejected::new(this.layer.name, Reason::TimedOut).into())))

@@ -29,6 +29,11 @@ impl TimeoutLayer {
         self
     }
 
+    /// Its name.
+    pub const fn name(&self) -> PolicyName {
+        self.name
+    }
+
     /// The limit, for who explains a pipeline.
     pub const fn limit(&self) -> Duration {
         self.limit

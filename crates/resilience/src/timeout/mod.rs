@@ -63,17 +63,17 @@ where
 
     fn call(&mut self, mut request: R) -> Self::Future {
         let (now, call) = (Instant::now(), request.call());
-        let own = now + self.limit;
+        let own = call.within(self.limit, now);
+        // The limit that ends it says why: the call's own when this one has not shortened it.
         let reason = match call.deadline {
-            Some(deadline) if deadline <= own => Reason::DeadlineExceeded,
+            Some(deadline) if own.deadline == Some(deadline) => Reason::DeadlineExceeded,
             _ => Reason::TimedOut,
         };
         let rejected = Rejected::new(self.name, reason);
         if call.deadline.is_some_and(|deadline| deadline <= now) {
             return InTime::rejected(rejected);
         }
-        let call = call.with_deadline(own);
-        request.set_call(call);
-        InTime::until(call.deadline, self.inner.call(request), rejected)
+        request.set_call(own);
+        InTime::until(own.deadline, self.inner.call(request), rejected)
     }
 }

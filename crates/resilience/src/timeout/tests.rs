@@ -42,3 +42,11 @@ async fn d1_what_remains_of_the_call_holds_when_it_is_less() {
     assert_eq!(check(Some(1), 60).await, (Err(Reason::DeadlineExceeded), seconds(1)));
     assert_eq!(check(Some(0), 0).await, (Err(Reason::DeadlineExceeded), seconds(0)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_beyond_the_clock_is_none() {
+    let inner =
+        service_fn(|(call, ()): (Call, ())| async move { Ok::<_, Rejected>(call.deadline) });
+    let layer = TimeoutLayer::new(Duration::MAX);
+    assert_eq!(layer.layer(inner).oneshot((Call::new(), ())).await, Ok(None));
+}
