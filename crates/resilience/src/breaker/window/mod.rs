@@ -33,7 +33,8 @@ pub(crate) struct Lane {
 pub(crate) enum Memory {
     Time(Box<Padded<Bad>>),
     Count(Box<Padded<Ring>>),
-    Consecutive(Box<Padded<Run>>),
+    /// Not boxed: it is written by failures only, and read by every call.
+    Consecutive(Run),
 }
 
 /// What is rare, and so shared: failures and slow calls of a time window.
@@ -98,7 +99,7 @@ impl Memory {
         match kind {
             Kind::Time(_) => Self::Time(Box::default()),
             Kind::Count(calls) => Self::Count(Box::new(Padded(Ring::new(calls)))),
-            Kind::Consecutive(_) => Self::Consecutive(Box::default()),
+            Kind::Consecutive(_) => Self::Consecutive(Run::default()),
         }
     }
 
@@ -123,7 +124,7 @@ impl Memory {
                     Good::Look
                 }
             }
-            Self::Consecutive(run) if run.0.get(generation) == 0 => {
+            Self::Consecutive(run) if run.get(generation) == 0 => {
                 lane.successes.add_alone();
                 Good::Done
             }
@@ -170,7 +171,7 @@ impl Memory {
                 if dials.is_bad(figures) { Judged::Bad(figures) } else { Judged::Fine }
             }
             Self::Consecutive(run) => {
-                let Some(failures) = run.0.record(generation, mark.is_failure) else {
+                let Some(failures) = run.record(generation, mark.is_failure) else {
                     return Judged::Late;
                 };
                 count_success(lanes, mark);
@@ -195,7 +196,7 @@ impl Memory {
             Self::Time(bad) => bad.0.figures(lanes, dials.place(generation, now)),
             Self::Count(ring) => ring.0.figures(generation, dials.length()),
             Self::Consecutive(run) => {
-                let failures = run.0.get(generation);
+                let failures = run.get(generation);
                 Figures { calls: failures, failures, slow: 0 }
             }
         }
