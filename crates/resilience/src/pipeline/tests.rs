@@ -172,7 +172,13 @@ fn d13_two_retries_need_one_budget() {
          give both the same budget"
     );
     assert!(mistake(&[budgeted(3, "a"), budgeted(3, "b")]).contains("multiply to 9 calls"));
-    assert_eq!(mistake(&[budgeted(3, "a"), budgeted(3, "a")]), "");
+    let shared = [budgeted(3, "a"), budgeted(3, "a"), timeout(1)];
+    assert_eq!(mistake(&shared), "");
+    assert_eq!(
+        explain(&shared),
+        "Retry(3 attempts) over Retry(3 attempts) over Timeout(1 s): at most 9 calls (1.2 by \
+         budget), 13 s"
+    );
 }
 
 #[test]
