@@ -22,8 +22,9 @@ pub struct Facts {
     pub last_start: Option<Duration>,
     /// What pays for further tries.
     pub budget: Option<Spending>,
-    /// Whether a call that its caller gave up counts as a failure when it was late (B14).
-    pub counts_cancelled: bool,
+    /// A call that its caller gave up after this time or later counts as a failure (B14); `None`
+    /// when none does.
+    pub counts_cancelled: Option<Duration>,
     /// How long it remembers what it counts.
     pub window: Option<Duration>,
 }
@@ -49,7 +50,7 @@ impl Facts {
         limit: None,
         last_start: None,
         budget: None,
-        counts_cancelled: false,
+        counts_cancelled: None,
         window: None,
     };
 
@@ -98,10 +99,10 @@ impl Facts {
         self
     }
 
-    /// A call that its caller gave up counts as a failure when it was late (B14).
+    /// A call that its caller gave up after this time or later counts as a failure (B14).
     #[must_use]
-    pub const fn counting_cancelled(mut self) -> Self {
-        self.counts_cancelled = true;
+    pub const fn counting_cancelled(mut self, after: Duration) -> Self {
+        self.counts_cancelled = Some(after);
         self
     }
 

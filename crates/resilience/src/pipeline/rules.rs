@@ -110,7 +110,7 @@ fn named(
             Some(Mistake::Multiplied { outer: one, inner: other })
         }
         (Kind::Timeout | Kind::Deadline, Kind::Breaker)
-            if !inner.facts.counts_cancelled && !has_shorter_timeout(within, outer) =>
+            if !sees_what_it_ends(outer, inner) && !has_shorter_timeout(within, outer) =>
         {
             Some(Mistake::HiddenHang { timeout: one, breaker: other })
         }
@@ -127,6 +127,12 @@ fn named(
 /// inside; the latter is only a second net.
 fn is_allowed(outer: &Step, outer_kind: Kind, inner: &Step) -> bool {
     outer_kind == Kind::Timeout && inner.kind == Kind::Breaker && outer.kind == Kind::Timeout
+}
+
+/// Whether a call that the timeout ends was long enough for the breaker to count it.
+fn sees_what_it_ends(timeout: &Step, breaker: &Step) -> bool {
+    let after = breaker.facts.counts_cancelled;
+    after.is_some_and(|after| timeout.facts.limit.is_none_or(|limit| after <= limit))
 }
 
 fn is_one_budget(outer: &Step, inner: &Step) -> bool {
@@ -165,8 +171,8 @@ impl fmt::Display for Mistake {
             Self::HiddenHang { timeout, breaker } => write!(
                 f,
                 "{timeout} stands outside {breaker}, which never sees that a call hangs: put a \
-                 shorter timeout inside the breaker, or let the breaker count cancelled calls as \
-                 failures"
+                 shorter timeout inside the breaker, or let the breaker count cancelled calls of \
+                 that length as failures"
             ),
             Self::HiddenFailure { fallback, retry } => write!(
                 f,

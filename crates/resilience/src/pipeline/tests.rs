@@ -137,7 +137,8 @@ fn d13_a_timeout_outside_a_breaker_is_refused() {
     assert_eq!(
         mistake(&[timeout(2), breaker()]),
         "Timeout(2 s) stands outside Breaker, which never sees that a call hangs: put a shorter \
-         timeout inside the breaker, or let the breaker count cancelled calls as failures"
+         timeout inside the breaker, or let the breaker count cancelled calls of that length as \
+         failures"
     );
     // Nor does it help that the timeout is further out, or an equal one further in.
     assert!(mistake(&[timeout(2), classic(), breaker()]).contains("never sees that a call hangs"));
@@ -146,8 +147,10 @@ fn d13_a_timeout_outside_a_breaker_is_refused() {
 
 #[test]
 fn b14_a_timeout_outside_a_breaker_that_counts_cancelled_calls_passes() {
-    let counting = breaker().with_facts(Facts::NONE.counting_cancelled());
-    assert_eq!(mistake(&[timeout(2), counting]), "");
+    let counting = |after| breaker().with_facts(Facts::NONE.counting_cancelled(SECOND * after));
+    assert_eq!(mistake(&[timeout(2), counting(2)]), "");
+    // What it ends after 1 s does not look late to a breaker that counts from 2 s on.
+    assert!(mistake(&[timeout(1), counting(2)]).contains("never sees that a call hangs"));
     assert_eq!(mistake(&[timeout(2), breaker(), timeout(1)]), "");
     assert_eq!(mistake(&[timeout(30), classic(), breaker(), timeout(2)]), "");
 }
@@ -169,7 +172,13 @@ fn d13_two_retries_need_one_budget() {
          give both the same budget"
     );
     assert!(mistake(&[budgeted(3, "a"), budgeted(3, "b")]).contains("multiply to 9 calls"));
-    assert_eq!(mistake(&[budgeted(3, "a"), budgeted(3, "a")]), "");
+    let shared = [budgeted(3, "a"), budgeted(3, "a"), timeout(1)];
+    assert_eq!(mistake(&shared), "");
+    assert_eq!(
+        explain(&shared),
+        "Retry(3 attempts) over Retry(3 attempts) over Timeout(1 s): at most 9 calls (1.2 by \
+         budget), 13 s"
+    );
 }
 
 #[test]
@@ -339,7 +348,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         other in any::<prop::sample::Index>(),
     ) {
-        let counting = Facts::NONE.counting_cancelled();
+        let counting = Facts::NONE.counting_cancelled(SECOND);
         let mut steps: Vec<_> =
             chosen.iter().map(|kind| Step::new(*kind).with_facts(counting.clone())).collect();
         prop_assert_eq!(check(&steps), []);

@@ -33,21 +33,23 @@ impl Worst {
         let mut worst =
             Self { calls: 1, calls_by_budget: None, time: None, time_with_jitter: None };
         let mut on_average = 1.0;
-        let mut is_budgeted = false;
+        let mut budgets: Vec<&str> = Vec::new();
         for step in steps.iter().rev() {
             let facts = &step.facts;
             worst.calls = worst.calls.saturating_mul(facts.calls.into());
             on_average *= match &facts.budget {
-                // A second retry on the same budget is paid from the same purse; that it is
-                // multiplied here errs on the safe side.
-                Some(spending) => (1.0 + spending.share).min(facts.calls.into()),
+                // What a budget pays for is shared by all layers that spend from it.
+                Some(spending) if budgets.contains(&&*spending.budget) => 1.0,
+                Some(spending) => {
+                    budgets.push(&spending.budget);
+                    (1.0 + spending.share).min(facts.calls.into())
+                }
                 None => facts.calls.into(),
             };
-            is_budgeted |= facts.budget.is_some();
             worst.time = after(step, worst.time, facts.waits);
             worst.time_with_jitter = after(step, worst.time_with_jitter, facts.waits_with_jitter);
         }
-        worst.calls_by_budget = is_budgeted.then_some(on_average);
+        worst.calls_by_budget = (!budgets.is_empty()).then_some(on_average);
         worst
     }
 }
