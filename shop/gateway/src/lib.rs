@@ -13,7 +13,6 @@
 //! # The parts
 //!
 //! - [`routes`] which path belongs to which service
-//! - [`upstreams`] where the copies of a service listen
 //! - [`proxy`] passing a call on
 //! - [`ready`] whether the whole shop can take orders
 
@@ -21,10 +20,7 @@ pub mod gateway;
 pub mod proxy;
 pub mod ready;
 pub mod routes;
-pub mod upstreams;
-
-mod lent;
 
 pub use gateway::Gateway;
 pub use routes::Route;
-pub use upstreams::Upstreams;
+pub use shop_edge::Upstreams;

@@ -53,6 +53,15 @@ impl Input {
         }
     }
 
+    /// Fields that came another way than as JSON, and are held to the same rules.
+    pub fn of(fields: Value) -> Self {
+        let fields = match fields {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        Self::at(fields, "#".to_owned())
+    }
+
     fn at(fields: Map<String, Value>, pointer: String) -> Self {
         Self { fields, pointer, asked: BTreeSet::new(), errors: Vec::new() }
     }
