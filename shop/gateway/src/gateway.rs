@@ -1,4 +1,4 @@
-//! The public port: health, whatever the platform mounts, and everything else by its prefix.
+//! The public port: health, whatever the platform mounts, and everything else by its path.
 
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ impl std::fmt::Debug for Gateway {
 }
 
 async fn index() -> Response {
-    let links = ["users", "sessions", "products", "accounts", "orders", "notifications"];
+    let links =
+        ["users", "sessions", "posts", "tags", "products", "accounts", "orders", "notifications"];
     let links: serde_json::Map<_, _> = links
         .into_iter()
         .map(|name| (name.to_owned(), json!({ "href": format!("/api/v1/{name}") })))

@@ -1,6 +1,7 @@
 //! Bodies: parsed once, then asked field by field; every mistake is collected, and all are answered together.
 
 mod json;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
