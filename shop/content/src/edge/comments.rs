@@ -22,6 +22,18 @@ pub(super) async fn add(
     Path(post_id): Path<String>,
     RequestContext(context): RequestContext,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
+    input: Input,
+) -> Result<Stored, Problem> {
+    added(&edge, caller, post_id, context, key, input).await
+}
+
+/// Adds the comment that the input describes, in whatever protocol it came, once for each key.
+pub(super) async fn added(
+    edge: &Edge,
+    caller: Principal,
+    post_id: String,
+    context: Context,
+    key: Option<String>,
     mut input: Input,
 ) -> Result<Stored, Problem> {
     let body = input.as_value();
@@ -107,7 +119,7 @@ pub(super) async fn change(
 }
 
 /// The comment, for somebody who may change it.
-async fn judged(
+pub(super) async fn judged(
     edge: &Edge,
     caller: &Principal,
     (post_id, id): &(String, String),

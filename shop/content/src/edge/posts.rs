@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shop_edge::idempotency::OptionalIdempotencyKey;
 use shop_edge::page::Collection;
 use shop_edge::{Input, Page, Principal, Problem, RequestContext, Stored};
+use switchboard_core::Context;
 use switchboard_store::Row;
 
 use super::rest::{Edge, author_json, only_author};
@@ -30,6 +31,18 @@ pub(super) async fn publish(
     Path(author_id): Path<String>,
     RequestContext(context): RequestContext,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
+    input: Input,
+) -> Result<Stored, Problem> {
+    published(&edge, caller, author_id, context, key, input).await
+}
+
+/// Writes the post that the input describes, in whatever protocol it came, once for each key.
+pub(super) async fn published(
+    edge: &Edge,
+    caller: Principal,
+    author_id: String,
+    context: Context,
+    key: Option<String>,
     mut input: Input,
 ) -> Result<Stored, Problem> {
     caller.owns_or_404(&author_id)?;
@@ -146,14 +159,19 @@ pub(super) async fn change(
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
     only_author(&caller, &edge.app.post(&id).await?.author_id)?;
-    // A merge patch removes what it names as null: of these, only the tags can be.
-    let edit = Edit {
-        title: input.names("title").then(|| input.text("title", post::TITLE)),
-        content: input.names("content").then(|| input.prose("content", post::CONTENT)),
-        tags: input.names("tags").then(|| tags_of(&mut input)),
-    };
+    let edit = edit(&mut input);
     input.finish()?;
     one(&edge, &edge.app.change_post(context, &id, edit, None).await?).await
+}
+
+/// What is named, changes. A merge patch removes what it names as null: of these, only the tags can
+/// be.
+pub(super) fn edit(input: &mut Input) -> Edit {
+    Edit {
+        title: input.names("title").then(|| input.text("title", post::TITLE)),
+        content: input.names("content").then(|| input.prose("content", post::CONTENT)),
+        tags: input.names("tags").then(|| tags_of(input)),
+    }
 }
 
 pub(super) async fn remove(

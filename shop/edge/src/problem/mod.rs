@@ -148,6 +148,11 @@ impl Problem {
         Self::new(&kinds::CONFLICT, detail)
     }
 
+    /// 409: it would be there twice.
+    pub fn taken(detail: impl Into<String>) -> Self {
+        Self::conflict(detail).with_code(Code::AlreadyExists)
+    }
+
     /// 410: it was there once.
     pub fn gone(detail: impl Into<String>) -> Self {
         Self::new(&kinds::GONE, detail)

@@ -120,11 +120,7 @@ impl Inner {
     }
 
     /// What a call must have before any handler sees it.
-    fn admitted(
-        &self,
-        request: &mut Request<Body>,
-        method: &Method,
-    ) -> Result<Deadline, Problem> {
+    fn admitted(&self, request: &mut Request<Body>, method: &Method) -> Result<Deadline, Problem> {
         let path = request.uri().path();
         if self.door == Door::Inside && !is_open(path) {
             let key = request.headers_mut().remove(SERVICE_KEY);

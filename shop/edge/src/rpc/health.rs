@@ -13,8 +13,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::{Health as Protocol, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use crate::serve::Health;
 use crate::Problem;
+use crate::serve::Health;
 
 /// How often a watch looks again.
 const LOOK: Duration = Duration::from_secs(1);

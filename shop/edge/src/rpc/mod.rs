@@ -9,7 +9,10 @@
 //! - [`guard`] everything around a call
 //! - [`health`] what takes calls now
 //! - [`client`] calls that go out
+//! - [`batch`] many things at once
+//! - [`told`](mod@told) answers that REST has stored
 
+pub mod batch;
 mod body;
 pub mod call;
 pub mod client;
@@ -18,6 +21,7 @@ pub mod guard;
 pub mod health;
 mod methods;
 pub mod status;
+pub mod told;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -37,10 +41,13 @@ pub use deadline::Deadline;
 pub use guard::Guard;
 pub use health::Vital;
 
-use crate::{Auth, Deps, Health};
+use crate::{Auth, Deps, Health, Problem};
 use guard::Door;
 use health::Own;
 use methods::Methods;
+
+/// What a method answers.
+pub type Answer<T> = Result<tonic::Response<T>, tonic::Status>;
 
 /// The largest message that is read, in bytes.
 pub const MESSAGE_LIMIT: usize = 1 << 20;
@@ -68,6 +75,14 @@ pub struct Rpc {
     door: Door,
     has_reflection: bool,
     has_health: bool,
+}
+
+/// What a method answers when its work came to this.
+///
+/// # Errors
+/// The problem, as a status.
+pub fn answer<T>(done: Result<T, Problem>) -> Answer<T> {
+    Ok(tonic::Response::new(done?))
 }
 
 /// Whether everybody may call this: health and reflection tell nothing about anybody.
@@ -153,7 +168,11 @@ impl Rpc {
     ///
     /// # Errors
     /// When the descriptors are none.
-    pub fn open_with(self, vital: Arc<dyn Vital>, end: CancellationToken) -> Result<Guard, BoxError> {
+    pub fn open_with(
+        self,
+        vital: Arc<dyn Vital>,
+        end: CancellationToken,
+    ) -> Result<Guard, BoxError> {
         let protocols = [
             tonic_health::pb::FILE_DESCRIPTOR_SET,
             tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
