@@ -14,12 +14,14 @@
 //!
 //! - [`routes`] which path belongs to which service
 //! - [`proxy`] passing a call on
+//! - [`rpc`] the same for gRPC, with descriptions and health of all services
 //! - [`ready`] whether the whole shop can take orders
 
 pub mod gateway;
 pub mod proxy;
 pub mod ready;
 pub mod routes;
+pub mod rpc;
 
 pub use gateway::Gateway;
 pub use routes::Route;

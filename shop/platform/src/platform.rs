@@ -292,10 +292,12 @@ impl Platform {
             doors.clone(),
         );
         let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
-        let gateway =
-            gateway(routes, &carrier, &shop).with_routes(metrics).with_routes(backups.routes());
-        let gateway =
-            tokio::spawn(shop_edge::serve::serve_bare(door, gateway.router(), doors.clone()));
+        let gateway = gateway(routes, &carrier, &shop)
+            .with_routes(metrics)
+            .with_routes(backups.routes())
+            .with_rpc(&auth, shop_gateway::rpc::Options::default(), doors.clone())
+            .map_err(StartError::Failed)?;
+        let gateway = tokio::spawn(gateway.serve(door, doors.clone()));
         let parts = tokio::spawn(parts.run(end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
         Ok(Self { address, auth, doors, end, gateway, parts, carrier, folder })

@@ -134,9 +134,11 @@ impl Serving {
         } else {
             gateway = gateway.with_routes(without_console());
         }
-        gateway = gateway.with_routes(operator::routes(carrier.as_ref(), auth, clock));
-        let running =
-            tokio::spawn(shop_edge::serve::serve_bare(listener, gateway.router(), end.clone()));
+        let gateway = gateway
+            .with_rpc(&auth, shop_gateway::rpc::Options::default(), end.clone())
+            .map_err(StartError::Failed)?
+            .with_routes(operator::routes(carrier.as_ref(), auth, clock));
+        let running = tokio::spawn(gateway.serve(listener, end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
         Ok(Self { address, end, running, carrier, folder })
     }

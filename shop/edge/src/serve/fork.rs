@@ -1,68 +1,60 @@
 //! Two protocols on one port: what says that it is gRPC goes one way, and everything else the other.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use futures_util::future::{BoxFuture, Either, Ready, ready};
+use futures_util::future::{Either, Ready, ready};
 use http::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
 use http::{Request, StatusCode, Version};
 use tower::Service;
 
 use crate::Problem;
-use crate::rpc::{self, Guard};
+use crate::rpc;
 
 /// Both ways.
 #[derive(Clone)]
-pub(super) struct Fork {
+pub(super) struct Fork<R> {
     rest: Router,
-    rpc: Guard,
+    rpc: R,
 }
 
-type Answering = BoxFuture<'static, Result<Response, Infallible>>;
 type Plain = axum::routing::future::RouteFuture<Infallible>;
-
-/// An answer that comes on one of the ways, or at once.
-pub(super) struct Forked(Either<Plain, Either<Answering, Ready<Result<Response, Infallible>>>>);
+type AtOnce = Ready<Result<Response, Infallible>>;
 
 // === impl Fork ===
 
-impl Fork {
-    pub(super) fn new(rest: Router, rpc: Guard) -> Self {
+impl<R> Fork<R> {
+    pub(super) fn new(rest: Router, rpc: R) -> Self {
         Self { rest, rpc }
     }
 }
 
-impl Service<Request<Body>> for Fork {
+impl<R> Service<Request<Body>> for Fork<R>
+where
+    R: Service<Request<Body>, Response = Response, Error = Infallible>,
+{
     type Response = Response;
     type Error = Infallible;
-    type Future = Forked;
+    /// On one of the ways, or at once.
+    type Future = Either<Plain, Either<R::Future, AtOnce>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Forked {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let kind = request.headers().get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
         let Some(flavour) = kind.strip_prefix(rpc::CONTENT_TYPE.as_bytes()) else {
-            return Forked(Either::Left(self.rest.call(request)));
+            return Either::Left(self.rest.call(request));
         };
         // Trailers are what gRPC stands on; gRPC-Web has them in the body instead.
         if request.version() != Version::HTTP_2 && !flavour.starts_with(b"-web") {
-            return Forked(Either::Right(Either::Right(ready(Ok(upgrade())))));
+            return Either::Right(Either::Right(ready(Ok(upgrade()))));
         }
-        Forked(Either::Right(Either::Left(self.rpc.call(request))))
-    }
-}
-
-impl Future for Forked {
-    type Output = Result<Response, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
+        Either::Right(Either::Left(self.rpc.call(request)))
     }
 }
 

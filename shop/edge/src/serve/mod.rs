@@ -8,6 +8,7 @@ mod health;
 mod refine;
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +19,13 @@ use axum::response::{IntoResponse, Response};
 use switchboard_core::BoxError;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower::Layer;
+use tower::{Layer, Service};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use health::Health;
 
 use crate::Problem;
-use crate::rpc::{Guard, Rpc};
+use crate::rpc::Rpc;
 use around::Around;
 use fork::Fork;
 
@@ -86,12 +87,16 @@ pub async fn serve_bare(
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve_bare_with_rpc(
+pub async fn serve_bare_with_rpc<R>(
     listener: TcpListener,
     routes: Router,
-    rpc: Guard,
+    rpc: R,
     shutdown: CancellationToken,
-) -> Result<(), BoxError> {
+) -> Result<(), BoxError>
+where
+    R: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    R::Future: Send + 'static,
+{
     listener.local_addr()?;
     accept::run(listener, Fork::new(wrap(routes), rpc), shutdown).await;
     Ok(())
