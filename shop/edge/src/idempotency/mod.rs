@@ -17,7 +17,7 @@ use serde_json::Value as Body;
 use switchboard_core::Clock;
 use switchboard_store::{Column, Compare, Expect, Row, Select, Store, Table, Unit};
 
-pub use key::{IdempotencyKey, OptionalIdempotencyKey};
+pub use key::{IdempotencyKey, KEY_MAX, OptionalIdempotencyKey};
 pub use stored::Stored;
 
 use crate::Problem;

@@ -1,5 +1,7 @@
 //! The kinds of problems there are: their types are stable, documented, and served where they point to.
 
+use std::borrow::Cow;
+
 use axum::extract::Path;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -88,11 +90,7 @@ kinds! {
 impl Kind {
     /// The type as problems carry it.
     pub fn uri(&self) -> String {
-        if self.slug.is_empty() {
-            "about:blank".to_owned()
-        } else {
-            format!("/problems/{}", self.slug)
-        }
+        uri(self.slug).into_owned()
     }
 
     /// What is served at the type's address.
@@ -103,6 +101,14 @@ impl Kind {
             "status": self.status.as_u16(),
             "about": self.about,
         })
+    }
+}
+
+/// The type of the kind with this last segment.
+pub(super) fn uri(slug: &str) -> Cow<'static, str> {
+    match slug {
+        "" => "about:blank".into(),
+        slug => format!("/problems/{slug}").into(),
     }
 }
 

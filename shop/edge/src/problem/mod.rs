@@ -5,6 +5,8 @@
 
 mod kinds;
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -13,6 +15,7 @@ use http::header::{
     WWW_AUTHENTICATE,
 };
 use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
 use switchboard_core::chain;
 use switchboard_store::{CommitError, StoreError};
 
@@ -27,11 +30,23 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
-    uri: String,
+    slug: &'static str,
     title: &'static str,
     detail: String,
     errors: Vec<FieldError>,
+    parameter: Option<Box<ParameterError>>,
     headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// One mistake in a query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct ParameterError {
+    /// Which parameter.
+    parameter: &'static str,
+    /// What kind of mistake, stable.
+    code: &'static str,
+    /// For people.
+    detail: String,
 }
 
 /// One mistake in a body.
@@ -47,15 +62,18 @@ pub struct FieldError {
 
 #[derive(Serialize)]
 struct Shape<'a> {
-    r#type: &'a str,
+    r#type: Cow<'static, str>,
     title: &'a str,
     status: u16,
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Mistakes::is_empty")]
+    errors: Mistakes<'a>,
 }
+
+/// All mistakes in one list, wherever they are.
+struct Mistakes<'a>(&'a [FieldError], Option<&'a ParameterError>);
 
 // === impl Problem ===
 
@@ -63,10 +81,11 @@ impl Problem {
     fn new(kind: &Kind, detail: impl Into<String>) -> Self {
         Self {
             status: kind.status,
-            uri: kind.uri(),
+            slug: kind.slug,
             title: kind.title,
             detail: detail.into(),
             errors: Vec::new(),
+            parameter: None,
             headers: Vec::new(),
         }
     }
@@ -95,6 +114,17 @@ impl Problem {
     /// 400: the request cannot be understood.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(&kinds::MALFORMED, detail)
+    }
+
+    /// 400: a parameter of the query is not what it must be.
+    pub fn bad_parameter(
+        parameter: &'static str,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        let detail = detail.into();
+        let parameter = ParameterError { parameter, code, detail: detail.clone() };
+        Self { parameter: Some(Box::new(parameter)), ..Self::bad_request(detail) }
     }
 
     /// 401: who calls is unknown.
@@ -150,6 +180,29 @@ impl Problem {
     /// 412: it has changed since the caller looked.
     pub fn precondition_failed(detail: impl Into<String>) -> Self {
         Self::new(&kinds::PRECONDITION_FAILED, detail)
+    }
+
+    /// 414: the address is longer than anybody reads.
+    pub fn uri_too_long(limit: usize) -> Self {
+        let detail = format!("Path and query may have at most {limit} bytes.");
+        Self::new(&kinds::URI_TOO_LONG, detail)
+    }
+
+    /// 428: the caller must say which version is meant.
+    pub fn precondition_required() -> Self {
+        let detail = "Send `If-Match` with the `ETag` of the version that you have read.";
+        Self::new(&kinds::PRECONDITION_REQUIRED, detail)
+    }
+
+    /// 431: more headers, or longer ones, than anybody reads.
+    pub fn headers_too_large(limit: usize) -> Self {
+        let detail = format!("The headers may have at most {limit} bytes together.");
+        Self::new(&kinds::HEADERS_TOO_LARGE, detail)
+    }
+
+    /// 501: a method that nobody here understands.
+    pub fn not_implemented() -> Self {
+        Self::new(&kinds::NOT_IMPLEMENTED, "The method is not one of HTTP's.")
     }
 
     /// 413: the body is larger than anybody reads.
@@ -230,6 +283,18 @@ impl Problem {
         &self.errors
     }
 
+    /// A header that it is sent with.
+    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers.iter().find(|(present, _)| present == name).map(|(_, value)| value)
+    }
+
+    /// The same, about something that is not there: the detail says what is there instead.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
     /// Its JSON form.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self.shape()).unwrap_or_default()
@@ -237,13 +302,30 @@ impl Problem {
 
     fn shape(&self) -> Shape<'_> {
         Shape {
-            r#type: &self.uri,
+            r#type: kinds::uri(self.slug),
             title: self.title,
             status: self.status.as_u16(),
             detail: &self.detail,
             instance: request::current().map(|id| format!("urn:uuid:{id}")),
-            errors: &self.errors,
+            errors: Mistakes(&self.errors, self.parameter.as_deref()),
         }
+    }
+}
+
+// === impl Mistakes ===
+
+impl Mistakes<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty() && self.1.is_none()
+    }
+}
+
+impl Serialize for Mistakes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.len() + usize::from(self.1.is_some())))?;
+        self.0.iter().try_for_each(|field| list.serialize_element(field))?;
+        self.1.iter().try_for_each(|parameter| list.serialize_element(parameter))?;
+        list.end()
     }
 }
 

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::Request;
@@ -20,31 +19,45 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::around::Served;
+
 /// Connections that are open at once; further ones wait in the system's queue.
 const CONNECTIONS: usize = 2_048;
 /// How long a connection may be idle, or take to send the head of a request.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// Calls that one HTTP/2 connection may have open.
 const STREAMS: u32 = 256;
-/// Bytes of headers that are read, in HTTP/2; HTTP/1.1 has hyper's limit of 100 headers.
-const HEADERS_MAX: u32 = 32 << 10;
+/// Bytes of headers that are read, in HTTP/2: more than the edge allows, so that it is the edge which
+/// says that they are too many. HTTP/1.1 has hyper's limit of 100 headers, beyond which the reader
+/// answers 431 by itself; another limit would cost every request an allocation.
+const HEADERS_MAX: u32 = 64 << 10;
 /// How long calls that are running may take to end after shutdown began.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long to wait when the system has no more file descriptors.
 const SHORTAGE: Duration = Duration::from_millis(100);
 
-/// Accepts until shutdown; then idle connections close at once, and calls that are running have
-/// three seconds.
-pub(super) async fn run(listener: TcpListener, routes: Router, shutdown: CancellationToken) {
+/// Accepts until shutdown and for `drain` longer; then idle connections close at once (HTTP/2 is told
+/// to go away), and calls that are running have three seconds.
+pub(super) async fn run(
+    listener: TcpListener,
+    routes: Served,
+    drain: Duration,
+    shutdown: CancellationToken,
+) {
     let builder = builder();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     // Dropped last, it ends whatever is still running.
     let mut connections = JoinSet::new();
+    let closing = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::pin!(closing);
     loop {
         let (slot, stream, peer) = tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
+            () = &mut closing => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = accept(&listener, &slots) => match accepted {
                 Ok(accepted) => accepted,
