@@ -1,3 +1,4 @@
 //! Thin translators over [`App`](crate::App).
 
 pub mod rest;
+mod v2;

@@ -5,6 +5,7 @@
 mod service;
 mod sessions;
 mod users;
+mod versions;
 
 use std::sync::Arc;
 
