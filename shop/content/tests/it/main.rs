@@ -5,6 +5,7 @@
 mod authors;
 mod batches;
 mod comments;
+mod conditions;
 mod posts;
 mod removals;
 mod tags;
