@@ -1,15 +1,21 @@
 //! The public port: health, whatever the platform mounts, and everything else by its path.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
+use http::StatusCode;
 use serde_json::json;
-use shop_edge::Problem;
+use shop_edge::idempotency::{KEPT, KEY_MAX};
+use shop_edge::serve::Passed;
+use shop_edge::{Problem, versions};
+use tokio_util::sync::CancellationToken;
 
+use crate::callers::{self, Callers};
 use crate::proxy::Proxy;
 use crate::ready;
 use crate::routes::{Route, Routes};
@@ -20,6 +26,11 @@ pub struct Gateway {
     routes: Arc<Routes>,
     proxy: Proxy,
     extra: Router,
+    callers: Option<Callers>,
+    /// No longer ready, once this is cancelled.
+    end: CancellationToken,
+    /// Whether the whole shop was ready once.
+    started: Arc<AtomicBool>,
 }
 
 // === impl Gateway ===
@@ -27,7 +38,29 @@ pub struct Gateway {
 impl Gateway {
     /// A door to these services.
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
-        Self { routes: Arc::new(Routes::new(routes)), proxy: Proxy::new(), extra: Router::new() }
+        Self {
+            routes: Arc::new(Routes::new(routes)),
+            proxy: Proxy::new(),
+            extra: Router::new(),
+            callers: None,
+            end: CancellationToken::new(),
+            started: Arc::default(),
+        }
+    }
+
+    /// Counts the calls of each caller, and refuses those that are too many. Default: nobody counts.
+    #[must_use]
+    pub fn with_callers(mut self, callers: Callers) -> Self {
+        self.callers = Some(callers);
+        self
+    }
+
+    /// Is not ready once `end` is cancelled, so that nobody is sent here who would find the port
+    /// closed.
+    #[must_use]
+    pub fn with_end(mut self, end: CancellationToken) -> Self {
+        self.end = end;
+        self
     }
 
     /// Serves these routes itself, before any service is looked for.
@@ -40,14 +73,33 @@ impl Gateway {
     /// Everything behind the public port, to be served with
     /// [`serve_bare`](shop_edge::serve::serve_bare).
     pub fn router(&self) -> Router {
-        Router::new()
+        let routes = Router::new()
             .route("/", get(index))
             .route("/livez", get(|| async { Json(json!({ "status": "alive" })) }))
             .route("/readyz", get(readyz))
+            .route("/startupz", get(startupz))
             .fallback(pass)
             .with_state(self.clone())
             .merge(shop_edge::problem::routes())
-            .merge(self.extra.clone())
+            .merge(versions::routes())
+            .merge(self.extra.clone());
+        match &self.callers {
+            Some(callers) => {
+                routes.layer(middleware::from_fn_with_state(callers.clone(), callers::count))
+            }
+            None => routes,
+        }
+    }
+}
+
+impl Gateway {
+    /// Asks the services whether they are ready, and remembers that they once were.
+    async fn asked(&self) -> Response {
+        let answer = ready::ready(&self.proxy, &self.routes.services()).await;
+        if answer.status().is_success() {
+            self.started.store(true, Ordering::Relaxed);
+        }
+        answer
     }
 }
 
@@ -64,20 +116,49 @@ async fn index() -> Response {
         .into_iter()
         .map(|name| (name.to_owned(), json!({ "href": format!("/api/v1/{name}") })))
         .chain(
-            ["console", "problems", "readyz", "metrics"]
+            ["console", "problems", "versions", "readyz", "metrics"]
                 .map(|name| (name.to_owned(), json!({ "href": format!("/{name}") }))),
         )
         .collect();
-    Json(json!({ "name": "Switchboard shop", "_links": links })).into_response()
+    let idempotency = json!({
+        "header": "Idempotency-Key",
+        "length_max": KEY_MAX,
+        "kept_seconds": KEPT.as_secs(),
+    });
+    let shop = json!({ "name": "Switchboard shop", "idempotency": idempotency, "_links": links });
+    Json(shop).into_response()
 }
 
 async fn readyz(State(gateway): State<Gateway>) -> Response {
-    ready::ready(&gateway.proxy, &gateway.routes.services()).await
+    if gateway.end.is_cancelled() {
+        let draining = json!({ "status": "draining", "services": {} });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(draining)).into_response();
+    }
+    gateway.asked().await
+}
+
+/// Started is for good: a service that goes away later makes nobody start the door anew.
+async fn startupz(State(gateway): State<Gateway>) -> Response {
+    if !gateway.started.load(Ordering::Relaxed) {
+        let answer = gateway.asked().await;
+        if !answer.status().is_success() {
+            return answer;
+        }
+    }
+    Json(json!({ "status": "started" })).into_response()
 }
 
 async fn pass(State(gateway): State<Gateway>, request: Request<Body>) -> Response {
     match gateway.routes.find(request.uri().path()) {
-        Some(route) => gateway.proxy.pass(route.service, &route.upstreams, request).await,
-        None => Problem::not_found().into_response(),
+        Some(route) => {
+            let passed = Passed(route.prefix);
+            let mut answer = gateway.proxy.pass(route.service, &route.upstreams, request).await;
+            answer.extensions_mut().insert(passed);
+            answer
+        }
+        None => {
+            let path = request.uri().path();
+            versions::unknown(path).unwrap_or_else(Problem::not_found).into_response()
+        }
     }
 }
