@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
+use shop_edge::serve::serve_with;
 use shop_edge::{Auth, Deps, Problem, Process};
 use shop_gateway::{Gateway, Route, Upstreams};
 use switchboard_core::{BoxError, Clock, Rng, SystemClock};
@@ -55,7 +56,7 @@ impl Serving {
     /// # Errors
     /// [`StartError`], whose text says what to do.
     pub async fn service(service: Service, options: Options) -> Result<Self, StartError> {
-        let Options { folder, listen, public, engines, mail, .. } = options;
+        let Options { folder, listen, public, engines, mail, doors, .. } = options;
         // One setting for all processes must not keep those from starting that write no letters.
         let courier = match service.name {
             shop_notifications::NAME => mail.courier()?,
@@ -85,6 +86,7 @@ impl Serving {
         };
         let process = engines.process(&name, &carrier, probe);
         let process = mail::with_courier(process, courier.as_ref()).with_routes(metrics);
+        let process = doors.for_service(process, true);
         let (store, broker) = (store.clone(), carrier.broker.clone());
         let deps = Deps { store, broker, clock, rng, auth, process };
         let end = CancellationToken::new();
@@ -98,7 +100,7 @@ impl Serving {
     /// # Errors
     /// [`StartError`], whose text says what to do.
     pub async fn gateway(upstreams: &[Upstream], options: Options) -> Result<Self, StartError> {
-        let Options { folder, listen, public, engines, .. } = options;
+        let Options { folder, listen, public, engines, doors, .. } = options;
         let routes = routes(upstreams)?;
         let (listener, address) = bind(listen, public).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -134,9 +136,13 @@ impl Serving {
         } else {
             gateway = gateway.with_routes(without_console());
         }
-        gateway = gateway.with_routes(operator::routes(carrier.as_ref(), auth, clock));
-        let running =
-            tokio::spawn(shop_edge::serve::serve_bare(listener, gateway.router(), end.clone()));
+        gateway = gateway
+            .with_routes(shop_edge::auth::routes(auth.clone()))
+            .with_callers(doors.callers(&auth))
+            .with_end(end.clone())
+            .with_routes(operator::routes(carrier.as_ref(), auth, clock));
+        let serving = serve_with(listener, gateway.router(), doors.gateway(), end.clone());
+        let running = tokio::spawn(serving);
         folder.announce(&format!("http://{}", local(address)))?;
         Ok(Self { address, end, running, carrier, folder })
     }
