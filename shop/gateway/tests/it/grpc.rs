@@ -17,7 +17,7 @@ use shop_contracts::rpc::shipping::shipping_service_server::{
 };
 use shop_edge::rpc::{Answer, Deadline, Line, OnBehalf, Stub, answer, opened};
 use shop_edge::testing::Bench;
-use shop_edge::{Health, Problem, Rpc, Upstreams, serve_with_rpc};
+use shop_edge::{Health, Problem, Rpc, Upstreams, serve, serve_with_rpc};
 use shop_gateway::rpc::Options;
 use shop_gateway::{Gateway, Route};
 use tokio::net::TcpListener;
@@ -93,7 +93,7 @@ impl Door {
         ];
         let auth = &bench.deps.auth;
         let gateway = Gateway::new(routes).with_rpc(auth, options, ends[1].clone()).unwrap();
-        tokio::spawn(gateway.serve(listener, ends[1].clone()));
+        tokio::spawn(gateway.serve(listener, serve::Options::default(), ends[1].clone()));
         Self { bench, address, service, _ends: ends.map(CancellationToken::drop_guard) }
     }
 
