@@ -46,6 +46,17 @@ impl Callers {
         if is_local { self.0.local.as_ref() } else { self.0.public.as_ref() }
     }
 
+    /// Counts a call that is answered in another form than REST's.
+    ///
+    /// # Errors
+    /// 429 for one that is too many.
+    pub(crate) fn admit(&self, request: &Request) -> Result<(), Problem> {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        let Some((_, limit)) = self.limit(peer) else { return Ok(()) };
+        let decision = limit.check(&self.key(request, peer));
+        if decision.allowed { Ok(()) } else { Err(too_many(decision.wait())) }
+    }
+
     /// The principal of a good token, so that a shop behind one address shares nothing; else the
     /// address, so that made-up tokens open no new bucket.
     fn key(&self, request: &Request, peer: Option<IpAddr>) -> String {
@@ -98,11 +109,14 @@ pub(crate) async fn count(
     let mut response = if decision.allowed {
         next.run(request).await
     } else {
-        Problem::too_many_requests("You call more often than you may.", decision.wait())
-            .into_response()
+        too_many(decision.wait()).into_response()
     };
     decision.tell(*quota, response.headers_mut());
     response
+}
+
+fn too_many(seconds: u64) -> Problem {
+    Problem::too_many_requests("You call more often than you may.", seconds)
 }
 
 #[cfg(test)]

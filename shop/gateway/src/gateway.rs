@@ -76,7 +76,8 @@ impl Gateway {
         self
     }
 
-    /// Speaks gRPC too, until `end`; serve it with [`Gateway::serve`].
+    /// Speaks gRPC too, until `end`; serve it with [`Gateway::serve`]. Whoever counts calls counts
+    /// these as well, if that was said before.
     ///
     /// # Errors
     /// When the services cannot be described, which is a mistake of ours.
@@ -87,7 +88,7 @@ impl Gateway {
         end: CancellationToken,
     ) -> Result<Self, BoxError> {
         let lines = Lines::new(&self.routes.services(), auth);
-        let web = lines.open(auth.clone(), options, end)?;
+        let web = lines.open(auth.clone(), options, self.callers.clone(), end)?;
         self.rpc = Some((lines, web));
         Ok(self)
     }
