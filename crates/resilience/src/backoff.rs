@@ -131,26 +131,6 @@ impl Backoff {
         self.attempts
     }
 
-    /// All waits together, when every attempt fails: without jitter, and at most with it.
-    pub fn waits(&self) -> (Duration, Duration) {
-        let cap = self.cap.as_secs_f64();
-        let (mut seconds, mut wait) = (0.0, self.base.as_secs_f64().min(cap));
-        let mut left = self.attempts.saturating_sub(1);
-        // Waits stop growing at the cap, so the loop is short for any number of attempts.
-        while left > 0 && wait < cap && self.factor > 1.0 {
-            seconds += wait;
-            wait = (wait * self.factor).min(cap);
-            left -= 1;
-        }
-        seconds += wait * f64::from(left);
-        let most = match self.jitter {
-            Jitter::None | Jitter::Full => 1.0,
-            Jitter::Share(share) => 1.0 + share,
-        };
-        let time = |s| Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX);
-        (time(seconds), time(seconds * most))
-    }
-
     /// No wait grows beyond this; jitter that goes both ways may add its share.
     pub const fn cap(&self) -> Duration {
         self.cap

@@ -57,4 +57,15 @@ pub fn describe() {
     for (name, text) in gauges {
         metrics::describe_gauge!(name, Unit::Count, text);
     }
+    let repetitions = [
+        crate::retry::METRICS,
+        crate::budget::METRICS,
+        crate::hedge::METRICS,
+        crate::fallback::METRICS,
+        crate::propagate::METRICS,
+    ];
+    for (name, text) in repetitions.into_iter().flatten() {
+        metrics::describe_counter!(*name, Unit::Count, *text);
+    }
+    crate::numbers::describe();
 }

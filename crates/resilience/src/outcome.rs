@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::SeamError;
+use crate::{Reason, SeamError};
 
 /// How a finished call counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +64,17 @@ impl<T, E> Classifier<T, E> {
 
 impl<T, E: SeamError> Classifier<T, E> {
     /// Answers are successes, errors failures; what a policy further in rejected says nothing about
-    /// the dependency, but for a time-out, which does (B13).
+    /// the dependency (B13), but for a time-out, which does, and a fault on purpose, which stands for
+    /// one of the dependency's.
     pub fn of_errors() -> Self {
         Self::new(|answer| match answer {
             Ok(_) => Outcome::Success,
             Err(error) => match error.rejected() {
-                Some(rejected) if rejected.reason != crate::Reason::TimedOut => Outcome::Ignore,
-                _ => Outcome::FAILURE,
+                None => Outcome::FAILURE,
+                Some(rejected) => match rejected.reason {
+                    Reason::TimedOut | Reason::Chaos => Outcome::FAILURE,
+                    _ => Outcome::Ignore,
+                },
             },
         })
     }

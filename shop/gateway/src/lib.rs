@@ -13,18 +13,21 @@
 //! # The parts
 //!
 //! - [`routes`] which path belongs to which service
-//! - [`upstreams`] where the copies of a service listen
 //! - [`proxy`] passing a call on
+//! - [`rpc`] the same for gRPC, with descriptions and health of all services
 //! - [`ready`] whether the whole shop can take orders
+//! - [`callers`] who is at the door, and [`rate`] how often they may call
 
+pub mod callers;
 pub mod gateway;
 pub mod proxy;
+pub mod rate;
 pub mod ready;
 pub mod routes;
-pub mod upstreams;
+pub mod rpc;
 
-mod lent;
-
+pub use callers::Callers;
 pub use gateway::Gateway;
+pub use rate::Limits;
 pub use routes::Route;
-pub use upstreams::Upstreams;
+pub use shop_edge::Upstreams;

@@ -18,12 +18,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use shop_edge::Problem;
-use shop_edge::serve::BODY_LIMIT;
+use shop_edge::lent::Lender;
+use shop_edge::serve::{BODY_LIMIT, method_of};
 use switchboard_core::chain;
 use tokio::time::error::Elapsed;
 
 use crate::Upstreams;
-use crate::lent::Lender;
 
 /// How long a service may take to begin its answer. The answer's body may stream for longer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -140,6 +140,7 @@ fn prepared(request: Request<Body>) -> (Parts, Lender) {
     let (mut head, body) = request.into_parts();
     let host = head.headers.remove(HOST);
     let host = host.or_else(|| HeaderValue::from_str(head.uri.authority()?.as_str()).ok());
+    head.method = method_of(&head);
     head.version = Version::HTTP_11;
     strip(&mut head.headers);
     join_cookies(&mut head.headers);

@@ -142,11 +142,6 @@ impl Budget {
         }
     }
 
-    /// What it is set to now.
-    pub fn policy(&self) -> Policy {
-        (**self.0.policy.load()).clone()
-    }
-
     /// How many tokens there are.
     pub fn tokens(&self) -> f64 {
         let rules = self.0.policy.load().rules();

@@ -93,11 +93,6 @@ impl Policy {
         self.checked()
     }
 
-    /// Repetitions that each first try pays for in the long run, when most fail: 0.2 is one in five.
-    pub const fn share(&self) -> f64 {
-        self.ratio
-    }
-
     /// What it is set to, by the names that operators use.
     pub(super) fn settings(&self) -> Vec<(&'static str, f64)> {
         vec![("ratio", self.ratio), ("floor_per_second", self.floor_per_second), ("max", self.max)]

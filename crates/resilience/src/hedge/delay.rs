@@ -53,13 +53,6 @@ impl Delay {
         Self::Quantile { share: 0.95, least: Duration::from_millis(1), most }
     }
 
-    /// The longest it can be.
-    pub const fn longest(self) -> Duration {
-        match self {
-            Self::Fixed(delay) | Self::Quantile { most: delay, .. } => delay,
-        }
-    }
-
     pub(super) fn checked(self) -> Result<Self, InvalidDelay> {
         match self {
             Self::Fixed(delay) if delay.is_zero() => {

@@ -54,16 +54,6 @@ impl<T, E> HedgeLayer<T, E> {
         self
     }
 
-    /// When an attempt is sent beside one that is slow, for who explains a pipeline.
-    pub const fn delay(&self) -> Delay {
-        self.settings.delay
-    }
-
-    /// What pays for it.
-    pub const fn budget(&self) -> &Budget {
-        &self.settings.budget
-    }
-
     /// Its name.
     pub const fn name(&self) -> PolicyName {
         self.settings.name

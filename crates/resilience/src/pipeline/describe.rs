@@ -3,54 +3,13 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use super::worst::Short;
-use super::{Describe, Facts, Kind, Spending, Step};
+use super::{Describe, Facts, Kind, Step};
 use crate::adaptive::AdaptiveLimitLayer;
-use crate::breaker::{OnCancel, Window};
 use crate::bulkhead::{Bulkhead, BulkheadLayer, ByRoute, Pools};
 use crate::control::Controlled;
 use crate::rate_limit::{KeyedRateLimitLayer, RateLimitLayer};
 use crate::shed::ShedLayer;
 use crate::throttle::ThrottleLayer;
-use crate::{
-    Backoff, BreakerLayer, ChaosLayer, DeadlineLayer, FallbackLayer, HedgeLayer, RetryLayer,
-    TimeoutLayer,
-};
-
-impl<T, E> Describe for RetryLayer<T, E> {
-    fn describe(&self) -> Step {
-        let policy = self.policy();
-        let backoff = policy.backoff();
-        let (waits, jittered) = backoff.waits();
-        let mut facts = Facts::NONE.with_attempts(backoff.attempts(), waits, jittered);
-        facts.last_start = policy.total();
-        if let Some(budget) = self.budget() {
-            facts.budget = Some(Spending {
-                budget: budget.name().as_str().to_owned(),
-                share: budget.policy().share(),
-            });
-        }
-        let plural = if backoff.attempts() == 1 { "" } else { "s" };
-        let step = Step::new(Kind::Retry)
-            .with_detail(format!("{} attempt{plural}", backoff.attempts()))
-            .with_facts(facts);
-        if *backoff == Backoff::classic() {
-            step.with_name("classic")
-        } else if *backoff == Backoff::recommended() {
-            step.with_name("recommended")
-        } else {
-            step
-        }
-    }
-}
-
-impl Describe for TimeoutLayer {
-    fn describe(&self) -> Step {
-        Step::new(Kind::Timeout)
-            .with_detail(Short(self.limit()).to_string())
-            .with_facts(Facts::NONE.with_limit(self.limit()))
-    }
-}
 
 impl<H> Describe for BulkheadLayer<Bulkhead, H> {
     fn describe(&self) -> Step {
@@ -142,50 +101,4 @@ fn rate(limit: &dyn Controlled) -> String {
 
 fn setting(settings: &[(&str, f64)], name: &str) -> f64 {
     settings.iter().find(|(known, _)| *known == name).map_or(0.0, |(_, value)| *value)
-}
-
-impl<T, E, M> Describe for BreakerLayer<T, E, M> {
-    fn describe(&self) -> Step {
-        let options = self.breaker().options();
-        let mut facts = Facts::NONE;
-        facts.counts_cancelled = options.on_cancel != OnCancel::Ignore;
-        if let Window::Time(window) = options.window {
-            facts.window = Some(window);
-        }
-        Step::new(Kind::Breaker).with_name(self.breaker().name().as_str()).with_facts(facts)
-    }
-}
-
-impl Describe for DeadlineLayer {
-    fn describe(&self) -> Step {
-        let step = Step::new(Kind::Deadline);
-        match self.limit() {
-            Some(limit) => {
-                step.with_detail(Short(limit).to_string()).with_facts(Facts::NONE.with_limit(limit))
-            }
-            None => step.with_detail("as brought"),
-        }
-    }
-}
-
-impl<T, E> Describe for HedgeLayer<T, E> {
-    fn describe(&self) -> Step {
-        let budget = self.budget();
-        let facts = Facts::NONE
-            .with_hedges(self.most(), self.delay().longest())
-            .with_budget(budget.name().as_str(), budget.policy().share());
-        Step::new(Kind::Hedge).with_detail(format!("{} beside", self.most())).with_facts(facts)
-    }
-}
-
-impl<R, T, E> Describe for FallbackLayer<R, T, E> {
-    fn describe(&self) -> Step {
-        Step::new(Kind::Fallback)
-    }
-}
-
-impl Describe for ChaosLayer {
-    fn describe(&self) -> Step {
-        Step::new(Kind::Chaos)
-    }
 }

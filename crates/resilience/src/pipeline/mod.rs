@@ -13,7 +13,7 @@
 //! use switchboard_resilience::{Backoff, RetryLayer, TimeoutLayer};
 //!
 //! let retry =
-//!     RetryLayer::new(Backoff::classic(), Rng::from_seed(1), |_: &BoxError| Verdict::Retry);
+//!     RetryLayer::<(), _>::new(Backoff::classic(), Rng::from_seed(1), |_: &BoxError| Verdict::Retry);
 //! let places = Options::new(20)?.with_queue(0, Duration::ZERO)?;
 //! let payments = Pipeline::new("payments")
 //!     .layer(retry)
@@ -31,6 +31,7 @@
 //! Layers of other crates are described by hand ([`Pipeline::layer_as`]). The layers keep their types; only their descriptions are a list.
 
 mod describe;
+mod describe_tries;
 mod facts;
 mod rules;
 mod step;

@@ -19,7 +19,7 @@ use crate::{Backoff, Rejected, RetryLayer, TimeoutLayer, adaptive};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn retry(backoff: Backoff) -> RetryLayer<(), Rejected> {
+fn retry(backoff: Backoff) -> RetryLayer<u32, Rejected> {
     RetryLayer::new(backoff, Rng::from_seed(1), |_: &Rejected| Verdict::Retry)
 }
 
@@ -87,6 +87,56 @@ fn explains_the_worst_case_exactly() {
         "Retry(classic, 5 attempts) over Breaker over Timeout(2 s): at most 5 calls, 25 s, 28 s \
          with jitter"
     );
+}
+
+/// The same of the layers themselves, and of all that this crate has.
+#[test]
+fn the_layers_themselves_explain_the_worst_case_exactly() {
+    use crate::breaker::{Breaker, Environment, Options};
+    use crate::{BreakerLayer, Classifier, DeadlineLayer, HedgeLayer, budget, hedge};
+
+    let breaker = || {
+        let breaker = Breaker::new("payments", Options::classic(), Environment::seeded(1));
+        BreakerLayer::<u32, Rejected>::new(breaker, Classifier::of_errors())
+    };
+    let pipeline = Pipeline::new("payments")
+        .layer(retry(Backoff::classic()))
+        .layer(breaker())
+        .layer(TimeoutLayer::new(SECOND * 2))
+        .build()
+        .unwrap();
+    assert_eq!(
+        pipeline.explain(),
+        "Retry(classic, 5 attempts) over Breaker over Timeout(2 s): at most 5 calls, 25 s, 28 s \
+         with jitter"
+    );
+
+    let budget = crate::Budget::new("payments", budget::Policy::recommended());
+    let hedge = HedgeLayer::<u32, Rejected>::new(
+        hedge::Delay::Fixed(Duration::from_millis(200)),
+        budget.clone(),
+        Classifier::of_errors(),
+    );
+    let pipeline = Pipeline::new("payments")
+        .layer(DeadlineLayer::new(SECOND * 10))
+        .layer(retry(Backoff::recommended()).with_budget(budget))
+        .layer(hedge.unwrap())
+        .layer(breaker())
+        .layer(TimeoutLayer::new(SECOND * 2))
+        .build()
+        .unwrap();
+    assert_eq!(
+        pipeline.explain(),
+        "Deadline(10 s) over Retry(recommended, 3 attempts) over Hedge(1 more) over Breaker over \
+         Timeout(2 s): at most 6 calls (1.2 by budget), 6.8 s"
+    );
+    // A shorter timeout outside the breaker hides a hung dependency from it.
+    let error = Pipeline::new("payments")
+        .layer(TimeoutLayer::new(SECOND))
+        .layer(breaker())
+        .build()
+        .unwrap_err();
+    assert!(error.to_string().contains("never sees that a call hangs"), "{error}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::tables::POSTS;
 
 /// Keys of one batch, at most.
 pub const BATCH_MAX: usize = 1_000;
-/// Posts of one author, or comments of one post, that a batch brings at most.
+/// Posts of one author, or comments of one post, that a page of a batch holds at most.
 pub const EACH_MAX: usize = 100;
 /// Reads of one batch that run at the same time.
 const AT_ONCE: usize = 16;
@@ -36,7 +36,8 @@ impl App {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// The newest posts of each author, newest first, at most `each` (100 at most) of one. Every
+    /// The newest posts of each author, newest first, at most `each` of one: a page, and one
+    /// more that tells whether there is a next. Every
     /// author that was asked for is in the answer.
     ///
     /// # Errors
@@ -49,14 +50,15 @@ impl App {
         let reads = stream::iter(distinct(authors)?).map(|author| {
             let app = self.clone();
             async move {
-                let posts = app.posts(Some(&author), None, each.min(EACH_MAX)).await?;
+                let posts = app.posts(Some(&author), None, each.min(EACH_MAX + 1)).await?;
                 Ok::<_, Error>((author, posts))
             }
         });
         reads.buffered(AT_ONCE).try_collect().await
     }
 
-    /// The first comments of each post, oldest first, at most `each` (100 at most) of one. Every
+    /// The first comments of each post, oldest first, at most `each` of one: a page, and
+    /// one more that tells whether there is a next. Every
     /// post that was asked for is in the answer; ask for posts that are there.
     ///
     /// # Errors
@@ -69,7 +71,7 @@ impl App {
         let reads = stream::iter(distinct(posts)?).map(|post| {
             let app = self.clone();
             async move {
-                let comments = app.thread(&post, None, each.min(EACH_MAX)).await?;
+                let comments = app.thread(&post, None, each.min(EACH_MAX + 1)).await?;
                 Ok::<_, Error>((post, comments))
             }
         });

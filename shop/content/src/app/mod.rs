@@ -12,6 +12,7 @@ use switchboard_core::{Clock, Id, Rng};
 use switchboard_store::{CommitError, Store, StoreError, Unit};
 
 pub use batches::{BATCH_MAX, EACH_MAX};
+pub use posts::Tag;
 
 /// Tries to commit a change that others keep overtaking.
 const TRIES: u32 = 20;

@@ -8,7 +8,7 @@ use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
-use shop_edge::{Auth, Deps, Idempotent, Page, Principal, Problem, operator};
+use shop_edge::{Auth, Deps, Idempotent, Links, Page, Principal, Problem, operator};
 use switchboard_store::Value as Cell;
 
 use super::{comments, posts};
@@ -30,7 +30,6 @@ impl FromRef<Edge> for Arc<Auth> {
 
 /// All routes of the service.
 pub fn routes(app: App, deps: &Deps) -> Router {
-    let idempotent = Idempotent::new(deps.store.clone(), deps.clock.clone());
     let post = get(posts::show).put(posts::replace).patch(posts::change).delete(posts::remove);
     let comment =
         get(comments::show).put(comments::replace).patch(comments::change).delete(comments::remove);
@@ -41,7 +40,7 @@ pub fn routes(app: App, deps: &Deps) -> Router {
         .route("/api/v1/posts/{id}/comments", get(comments::list).post(comments::add))
         .route("/api/v1/posts/{id}/comments/{comment_id}", comment)
         .route("/api/v1/tags", get(tags))
-        .with_state(Edge { app, auth: deps.auth.clone(), idempotent })
+        .with_state(Edge::new(app, deps))
         .nest("/api/v1/operator/content", operator::routes(deps))
 }
 
@@ -57,7 +56,7 @@ async fn tags(
         json!({
             "name": tag.name,
             "posts": tag.posts,
-            "_links": { "posts": { "href": format!("/api/v1/posts?tag={}", tag.name) } },
+            "_links": Links::default().to("posts", format!("/api/v1/posts?tag={}", tag.name)),
         })
     });
     Ok(items.into_response())
@@ -66,6 +65,11 @@ async fn tags(
 // === impl Edge ===
 
 impl Edge {
+    pub(super) fn new(app: App, deps: &Deps) -> Self {
+        let idempotent = Idempotent::new(deps.store.clone(), deps.clock.clone());
+        Self { app, auth: deps.auth.clone(), idempotent }
+    }
+
     /// Those who wrote the things of a page.
     pub(super) async fn authors<'a>(
         &self,

@@ -5,6 +5,8 @@
 mod authors;
 mod batches;
 mod comments;
+mod conditions;
+mod grpc;
 mod posts;
 mod removals;
 mod tags;

@@ -54,6 +54,15 @@ impl Input {
         }
     }
 
+    /// Fields that came another way than as JSON, and are held to the same rules.
+    pub fn of(fields: Value) -> Self {
+        let fields = match fields {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        Self::at(fields, "#".to_owned())
+    }
+
     fn at(fields: Map<String, Value>, pointer: String) -> Self {
         Self { fields, pointer, asked: BTreeSet::new(), errors: Vec::new() }
     }
@@ -77,6 +86,11 @@ impl Input {
     pub fn wrong(&mut self, field: &str, code: &'static str, detail: impl Into<String>) {
         let pointer = format!("{}/{field}", self.pointer);
         self.push(FieldError { pointer, code, detail: detail.into() });
+    }
+
+    /// Notes that a field was looked at, whatever it holds: a merge patch removes with null.
+    pub fn pass_over(&mut self, field: &'static str) {
+        self.asked.insert(field);
     }
 
     fn push(&mut self, error: FieldError) {

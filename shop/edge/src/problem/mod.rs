@@ -5,6 +5,8 @@
 
 mod kinds;
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -13,8 +15,10 @@ use http::header::{
     WWW_AUTHENTICATE,
 };
 use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
 use switchboard_core::chain;
 use switchboard_store::{CommitError, StoreError};
+use tonic::Code;
 
 pub use kinds::{KINDS, Kind, routes};
 
@@ -26,12 +30,25 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// What went wrong, for a caller: a stable type, a status, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// Its kind's, but for `about:blank`, whose title is the status's own.
     status: StatusCode,
-    uri: String,
-    title: &'static str,
+    kind: &'static Kind,
+    code: Code,
     detail: String,
     errors: Vec<FieldError>,
+    parameter: Option<Box<ParameterError>>,
     headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// One mistake in a query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct ParameterError {
+    /// Which parameter.
+    parameter: &'static str,
+    /// What kind of mistake, stable.
+    code: &'static str,
+    /// For people.
+    detail: String,
 }
 
 /// One mistake in a body.
@@ -47,26 +64,30 @@ pub struct FieldError {
 
 #[derive(Serialize)]
 struct Shape<'a> {
-    r#type: &'a str,
+    r#type: Cow<'static, str>,
     title: &'a str,
     status: u16,
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Mistakes::is_empty")]
+    errors: Mistakes<'a>,
 }
+
+/// All mistakes in one list, wherever they are.
+struct Mistakes<'a>(&'a [FieldError], Option<&'a ParameterError>);
 
 // === impl Problem ===
 
 impl Problem {
-    fn new(kind: &Kind, detail: impl Into<String>) -> Self {
+    fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         Self {
             status: kind.status,
-            uri: kind.uri(),
-            title: kind.title,
+            kind,
+            code: kind.code,
             detail: detail.into(),
             errors: Vec::new(),
+            parameter: None,
             headers: Vec::new(),
         }
     }
@@ -76,8 +97,9 @@ impl Problem {
         match KINDS.iter().find(|kind| kind.status == status) {
             Some(kind) => Self::new(kind, kind.about),
             None => {
-                let title = status.canonical_reason().unwrap_or("Error");
-                Self::new(&Kind { slug: "", status, title, about: "" }, title)
+                let code = crate::rpc::status::code_of(status);
+                let blank = Self { status, code, ..Self::new(&kinds::BLANK, "") };
+                Self { detail: blank.title().to_owned(), ..blank }
             }
         }
     }
@@ -95,6 +117,17 @@ impl Problem {
     /// 400: the request cannot be understood.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(&kinds::MALFORMED, detail)
+    }
+
+    /// 400: a parameter of the query is not what it must be.
+    pub fn bad_parameter(
+        parameter: &'static str,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        let detail = detail.into();
+        let parameter = ParameterError { parameter, code, detail: detail.clone() };
+        Self { parameter: Some(Box::new(parameter)), ..Self::bad_request(detail) }
     }
 
     /// 401: who calls is unknown.
@@ -142,6 +175,11 @@ impl Problem {
         Self::new(&kinds::CONFLICT, detail)
     }
 
+    /// 409: it would be there twice.
+    pub fn taken(detail: impl Into<String>) -> Self {
+        Self::conflict(detail).with_code(Code::AlreadyExists)
+    }
+
     /// 410: it was there once.
     pub fn gone(detail: impl Into<String>) -> Self {
         Self::new(&kinds::GONE, detail)
@@ -150,6 +188,29 @@ impl Problem {
     /// 412: it has changed since the caller looked.
     pub fn precondition_failed(detail: impl Into<String>) -> Self {
         Self::new(&kinds::PRECONDITION_FAILED, detail)
+    }
+
+    /// 414: the address is longer than anybody reads.
+    pub fn uri_too_long(limit: usize) -> Self {
+        let detail = format!("Path and query may have at most {limit} bytes.");
+        Self::new(&kinds::URI_TOO_LONG, detail)
+    }
+
+    /// 428: the caller must say which version is meant.
+    pub fn precondition_required() -> Self {
+        let detail = "Send `If-Match` with the `ETag` of the version that you have read.";
+        Self::new(&kinds::PRECONDITION_REQUIRED, detail)
+    }
+
+    /// 431: more headers, or longer ones, than anybody reads.
+    pub fn headers_too_large(limit: usize) -> Self {
+        let detail = format!("The headers may have at most {limit} bytes together.");
+        Self::new(&kinds::HEADERS_TOO_LARGE, detail)
+    }
+
+    /// 501: a method that nobody here understands.
+    pub fn not_implemented() -> Self {
+        Self::new(&kinds::NOT_IMPLEMENTED, "The method is not one of HTTP's.")
     }
 
     /// 413: the body is larger than anybody reads.
@@ -215,6 +276,56 @@ impl Problem {
         self.with_header(RETRY_AFTER, &seconds.to_string())
     }
 
+    /// The same, more exactly said over gRPC: a conflict can be that something exists already.
+    #[must_use]
+    pub fn with_code(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
+    /// A problem that was told before: from its JSON form, as it was stored or came from a service.
+    pub fn of_json(told: &serde_json::Value) -> Self {
+        let kind = KINDS.iter().find(|kind| told["type"] == *kind.uri());
+        let status = told["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+        let problem = match kind {
+            Some(kind) => Self::new(kind, ""),
+            None => Self::of_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)),
+        };
+        let detail = told["detail"].as_str().map_or_else(|| problem.detail.clone(), str::to_owned);
+        Self { detail, ..problem }
+    }
+
+    pub(crate) fn of_kind(kind: &'static Kind, detail: String, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new(kind, detail) }
+    }
+
+    /// Its status over gRPC.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Its kind as a stable word in capitals; empty for `about:blank`.
+    pub fn reason(&self) -> &'static str {
+        self.kind.reason
+    }
+
+    pub(crate) fn title(&self) -> &'static str {
+        match self.kind.title {
+            "" => self.status.canonical_reason().unwrap_or("Error"),
+            title => title,
+        }
+    }
+
+    pub(crate) fn uri(&self) -> Cow<'static, str> {
+        kinds::uri(self.kind.slug)
+    }
+
+    /// After how many seconds it may be tried again, if it says so.
+    pub fn seconds(&self) -> Option<u64> {
+        let (_, value) = self.headers.iter().find(|(name, _)| *name == RETRY_AFTER)?;
+        value.to_str().ok()?.parse().ok()
+    }
+
     /// Its HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -230,6 +341,18 @@ impl Problem {
         &self.errors
     }
 
+    /// A header that it is sent with.
+    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers.iter().find(|(present, _)| present == name).map(|(_, value)| value)
+    }
+
+    /// The same, about something that is not there: the detail says what is there instead.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
     /// Its JSON form.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self.shape()).unwrap_or_default()
@@ -237,13 +360,31 @@ impl Problem {
 
     fn shape(&self) -> Shape<'_> {
         Shape {
-            r#type: &self.uri,
-            title: self.title,
+            r#type: self.uri(),
+            title: self.title(),
             status: self.status.as_u16(),
             detail: &self.detail,
             instance: request::current().map(|id| format!("urn:uuid:{id}")),
-            errors: &self.errors,
+            errors: Mistakes(&self.errors, self.parameter.as_deref()),
         }
+    }
+}
+
+// === impl Mistakes ===
+
+impl Mistakes<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty() && self.1.is_none()
+    }
+}
+
+impl Serialize for Mistakes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list =
+            serializer.serialize_seq(Some(self.0.len() + usize::from(self.1.is_some())))?;
+        self.0.iter().try_for_each(|field| list.serialize_element(field))?;
+        self.1.iter().try_for_each(|parameter| list.serialize_element(parameter))?;
+        list.end()
     }
 }
 

@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod counted;
 mod operator;
+mod pages;
 mod parts;
+mod represent;
 mod rest;
+mod rpc;
 mod sockets;
 
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod callers;
+mod grpc;
 mod upstreams;
 
 use std::net::SocketAddr;

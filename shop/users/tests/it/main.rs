@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod grpc;
 mod service;
 mod sessions;
 mod users;
+mod versions;
 
 use std::sync::Arc;
 
