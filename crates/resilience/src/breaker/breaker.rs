@@ -18,7 +18,8 @@ use crate::events::Event;
 use crate::ticker::Ticker;
 use crate::{Classifier, Outcome, PolicyName, Rejected};
 
-/// A circuit breaker. Clones are one breaker; give each task or service its own clone, which costs an
+/// A circuit breaker. Clones are one breaker; give each task or service its own clone, which costs
+/// an
 /// allocation and lets it call without touching memory that others touch.
 ///
 /// ```
@@ -42,7 +43,8 @@ use crate::{Classifier, Outcome, PolicyName, Rejected};
 /// ```
 pub struct Breaker(Arc<Handle>);
 
-/// A clone's own part. Calls count references to it, so it stands alone on its cache lines: counting
+/// A clone's own part. Calls count references to it, so it stands alone on its cache lines:
+/// counting
 /// references to the shared part would cost more than everything else a call does.
 #[repr(align(128))]
 struct Handle {
@@ -227,7 +229,8 @@ impl Breaker {
         Ok(self.operate(Cause::Reconfigure, "reconfigure", actor, why))
     }
 
-    /// Records how calls end from now on, the last `calls` of them (at most a million), to try other
+    /// Records how calls end from now on, the last `calls` of them (at most a million), to try
+    /// other
     /// settings on them: see [`Trace::replay`]. While it records, a call costs a lock.
     ///
     /// An open breaker makes no calls to record; [`observe`](Self::observe) sees them all.

@@ -150,7 +150,8 @@ impl Share {
 // === impl Keyed ===
 
 impl<K: Hash + Eq + Clone> Keyed<K> {
-    /// No key yet; each gets a closed breaker with these options when it is first named. The name is
+    /// No key yet; each gets a closed breaker with these options when it is first named. The name
+    /// is
     /// the set's: keys never become names or labels of metrics.
     pub fn new(
         name: impl Into<PolicyName>,
