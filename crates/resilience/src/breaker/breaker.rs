@@ -19,8 +19,7 @@ use crate::ticker::Ticker;
 use crate::{Classifier, Outcome, PolicyName, Rejected};
 
 /// A circuit breaker. Clones are one breaker; give each task or service its own clone, which costs
-/// an
-/// allocation and lets it call without touching memory that others touch.
+/// an allocation and lets it call without touching memory that others touch.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,8 +31,7 @@ use crate::{Classifier, Outcome, PolicyName, Rejected};
 /// let breaker = Breaker::new("prices", Options::classic(), environment);
 /// for _ in 0..5 {
 ///     breaker.admit()?.failure(Duration::from_millis(3));
-/// }
-/// let rejected = breaker.admit().unwrap_err();
+/// } let rejected = breaker.admit().unwrap_err();
 /// assert_eq!(rejected.to_string(), "`prices` is open: its dependency failed too often; try again after 60.001s");
 ///
 /// ticker.advance(Duration::from_millis(60_001));
@@ -44,8 +42,7 @@ use crate::{Classifier, Outcome, PolicyName, Rejected};
 pub struct Breaker(Arc<Handle>);
 
 /// A clone's own part. Calls count references to it, so it stands alone on its cache lines:
-/// counting
-/// references to the shared part would cost more than everything else a call does.
+/// counting references to the shared part would cost more than everything else a call does.
 #[repr(align(128))]
 struct Handle {
     core: Arc<Core>,
@@ -230,8 +227,7 @@ impl Breaker {
     }
 
     /// Records how calls end from now on, the last `calls` of them (at most a million), to try
-    /// other
-    /// settings on them: see [`Trace::replay`]. While it records, a call costs a lock.
+    /// other settings on them: see [`Trace::replay`]. While it records, a call costs a lock.
     ///
     /// An open breaker makes no calls to record; [`observe`](Self::observe) sees them all.
     pub fn record(&self, calls: usize) {

@@ -92,8 +92,7 @@ const TIME_MAX: Duration = Duration::from_secs(86_400);
 
 impl Options {
     /// The literature's: 5 consecutive failures open it, more than 60 s later the first call
-    /// probes,
-    /// one success closes it and any failure reopens it.
+    /// probes, one success closes it and any failure reopens it.
     pub const fn classic() -> Self {
         Self {
             window: Window::Consecutive(5),
@@ -114,8 +113,7 @@ impl Options {
     }
 
     /// What we would choose; the table above says why. Set the slow time to what the slowest
-    /// healthy
-    /// call takes, and below the time limits of the callers.
+    /// healthy call takes, and below the time limits of the callers.
     pub const fn recommended() -> Self {
         Self {
             window: Window::Time(Duration::from_secs(10)),
@@ -164,8 +162,7 @@ impl Options {
     }
 
     /// The share of calls that take at least `slow` from which on the breaker opens; above 0, and
-    /// at
-    /// most 1. Calls that failed count too.
+    /// at most 1. Calls that failed count too.
     ///
     /// # Errors
     /// [`InvalidOptions`] for another share, and when `slow` is not 1 ms to a day.
@@ -197,8 +194,7 @@ impl Options {
 
     /// How long the breaker stays open: `open` the first time, `factor` times longer after each
     /// recovery that failed, never longer than `cap`. It begins again with `open` after it was
-    /// closed
-    /// for a whole window.
+    /// closed for a whole window.
     ///
     /// # Errors
     /// [`InvalidOptions`] when a time is not 1 ms to a day, `open` above `cap`, or `factor` not
@@ -254,8 +250,7 @@ impl Options {
     }
 
     /// How long probes may take to decide before the breaker opens again. Default: twice the time
-    /// for
-    /// which it was open.
+    /// for which it was open.
     ///
     /// # Errors
     /// [`InvalidOptions`] when it is not 1 ms to a day.

@@ -31,8 +31,7 @@ enum Ending {
 }
 
 /// The breaker as its documentation says it: 4 failures of 8 calls or 6 slow ones among the last 8
-/// (or
-/// of the last ten seconds) open it for 5 s, and 3 probes decide within 10 s.
+/// (or of the last ten seconds) open it for 5 s, and 3 probes decide within 10 s.
 struct Plain {
     window: Window,
     state: State,
@@ -152,8 +151,7 @@ impl Plain {
     }
 
     /// With all the probes that are missing good, and with all of them bad: if both say the same,
-    /// it
-    /// is decided. Two of three is the least that reaches 50 %, three that reaches 75 %.
+    /// it is decided. Two of three is the least that reaches 50 %, three that reaches 75 %.
     fn decide(&mut self) {
         let failures = self.counted.iter().filter(|(failed, _)| *failed).count();
         let slow = self.counted.iter().filter(|(_, slow)| *slow).count();
