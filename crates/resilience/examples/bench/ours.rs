@@ -77,8 +77,8 @@ fn layered<E: SeamError + Send + 'static>(breaker: Breaker) -> impl Fn() -> Run 
     }
 }
 
-/// An answer that is there at once. Whole words only: an async block has a byte of state, and moving
-/// it costs more than the layer that is measured.
+/// An answer that is there at once. Whole words only: an async block has a byte of state, and
+/// moving it costs more than the layer that is measured.
 struct Answer<E>(u64, PhantomData<fn() -> E>);
 
 impl<E> Answer<E> {

@@ -12,8 +12,8 @@ const WORKERS: usize = 2;
 /// The goal for the 99.9th percentile.
 const GOAL_NS: u64 = 2_000;
 
-/// Eight tasks on two workers get nothing but rejections, each timed alone; asking for the time twice
-/// is in every figure.
+/// Eight tasks on two workers get nothing but rejections, each timed alone; asking for the time
+/// twice is in every figure.
 pub(crate) fn measure(calls: u64) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).build()?;
     let shared = ours::open();

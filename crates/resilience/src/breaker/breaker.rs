@@ -18,8 +18,8 @@ use crate::events::Event;
 use crate::ticker::Ticker;
 use crate::{Classifier, Outcome, PolicyName, Rejected};
 
-/// A circuit breaker. Clones are one breaker; give each task or service its own clone, which costs an
-/// allocation and lets it call without touching memory that others touch.
+/// A circuit breaker. Clones are one breaker; give each task or service its own clone, which costs
+/// an allocation and lets it call without touching memory that others touch.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,8 +31,7 @@ use crate::{Classifier, Outcome, PolicyName, Rejected};
 /// let breaker = Breaker::new("prices", Options::classic(), environment);
 /// for _ in 0..5 {
 ///     breaker.admit()?.failure(Duration::from_millis(3));
-/// }
-/// let rejected = breaker.admit().unwrap_err();
+/// } let rejected = breaker.admit().unwrap_err();
 /// assert_eq!(rejected.to_string(), "`prices` is open: its dependency failed too often; try again after 60.001s");
 ///
 /// ticker.advance(Duration::from_millis(60_001));
@@ -42,8 +41,8 @@ use crate::{Classifier, Outcome, PolicyName, Rejected};
 /// ```
 pub struct Breaker(Arc<Handle>);
 
-/// A clone's own part. Calls count references to it, so it stands alone on its cache lines: counting
-/// references to the shared part would cost more than everything else a call does.
+/// A clone's own part. Calls count references to it, so it stands alone on its cache lines:
+/// counting references to the shared part would cost more than everything else a call does.
 #[repr(align(128))]
 struct Handle {
     core: Arc<Core>,
@@ -227,8 +226,8 @@ impl Breaker {
         Ok(self.operate(Cause::Reconfigure, "reconfigure", actor, why))
     }
 
-    /// Records how calls end from now on, the last `calls` of them (at most a million), to try other
-    /// settings on them: see [`Trace::replay`]. While it records, a call costs a lock.
+    /// Records how calls end from now on, the last `calls` of them (at most a million), to try
+    /// other settings on them: see [`Trace::replay`]. While it records, a call costs a lock.
     ///
     /// An open breaker makes no calls to record; [`observe`](Self::observe) sees them all.
     pub fn record(&self, calls: usize) {

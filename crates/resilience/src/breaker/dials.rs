@@ -15,7 +15,8 @@ use crate::ticker::ticks;
 #[derive(Debug, Default)]
 pub(crate) struct Dials {
     slow_ms: AtomicU64,
-    /// Below this a success may take the shortest way: the slow time, or 0 while calls are recorded.
+    /// Below this a success may take the shortest way: the slow time, or 0 while calls are
+    /// recorded.
     quick_ms: AtomicU64,
     is_recording: AtomicBool,
     /// 2^64 over the length of a bucket: a multiplication instead of a division.

@@ -37,8 +37,7 @@ use crate::{PolicyName, Rejected};
 /// let hosts = Keyed::new("hosts", Options::classic(), Limits::default(), Environment::process());
 /// for _ in 0..5 {
 ///     hosts.admit(&"a.example")?.failure(Duration::ZERO);
-/// }
-/// assert!(hosts.admit(&"a.example").is_err());
+/// } assert!(hosts.admit(&"a.example").is_err());
 /// assert!(hosts.admit(&"b.example").is_ok());
 /// # Ok::<(), switchboard_resilience::Rejected>(())
 /// ```
@@ -150,8 +149,8 @@ impl Share {
 // === impl Keyed ===
 
 impl<K: Hash + Eq + Clone> Keyed<K> {
-    /// No key yet; each gets a closed breaker with these options when it is first named. The name is
-    /// the set's: keys never become names or labels of metrics.
+    /// No key yet; each gets a closed breaker with these options when it is first named. The name
+    /// is the set's: keys never become names or labels of metrics.
     pub fn new(
         name: impl Into<PolicyName>,
         options: Options,

@@ -88,8 +88,8 @@ fn b8_trap_01_one_moves_it_and_no_more_pass_than_there_are_permits() {
     });
 }
 
-/// Traps 4 and 5: whatever ends and in whatever order, what runs is never more than there are permits,
-/// and in the end nothing runs.
+/// Traps 4 and 5: whatever ends and in whatever order, what runs is never more than there are
+/// permits, and in the end nothing runs.
 #[test]
 fn trap_05_slots_are_neither_lost_nor_granted_twice() {
     let run = |gate: &Model, counts: &Counts| {

@@ -12,9 +12,9 @@ use super::state::State;
 use super::word::Word;
 use crate::{Outcome, PolicyName, Reason, Rejected};
 
-/// Leave to make one call, for as long as the breaker is borrowed. Give it the call's result; dropped
-/// without one, the call counts as given up ([`OnCancel`](super::OnCancel)), or as a failure if the
-/// thread is panicking.
+/// Leave to make one call, for as long as the breaker is borrowed. Give it the call's result;
+/// dropped without one, the call counts as given up ([`OnCancel`](super::OnCancel)), or as a
+/// failure if the thread is panicking.
 #[must_use = "a permit that is dropped counts its call as given up"]
 pub struct Permit<'a>(pub(crate) Pass<&'a Breaker>);
 
@@ -69,8 +69,8 @@ pub(crate) struct Pass<H: Held> {
 // === impl Ticket ===
 
 impl Ticket {
-    /// Of a call that has its result. A word of its own instead of an option: a permit is moved with
-    /// its future, and plain words move fastest.
+    /// Of a call that has its result. A word of its own instead of an option: a permit is moved
+    /// with its future, and plain words move fastest.
     const SPENT: Self = Self { word: Word::of(0), began: 0 };
 
     #[inline(always)]

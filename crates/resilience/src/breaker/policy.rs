@@ -91,8 +91,8 @@ const TIME_MAX: Duration = Duration::from_secs(86_400);
 // === impl Options ===
 
 impl Options {
-    /// The literature's: 5 consecutive failures open it, more than 60 s later the first call probes,
-    /// one success closes it and any failure reopens it.
+    /// The literature's: 5 consecutive failures open it, more than 60 s later the first call
+    /// probes, one success closes it and any failure reopens it.
     pub const fn classic() -> Self {
         Self {
             window: Window::Consecutive(5),
@@ -112,8 +112,8 @@ impl Options {
         }
     }
 
-    /// What we would choose; the table above says why. Set the slow time to what the slowest healthy
-    /// call takes, and below the time limits of the callers.
+    /// What we would choose; the table above says why. Set the slow time to what the slowest
+    /// healthy call takes, and below the time limits of the callers.
     pub const fn recommended() -> Self {
         Self {
             window: Window::Time(Duration::from_secs(10)),
@@ -161,8 +161,8 @@ impl Options {
         Ok(self)
     }
 
-    /// The share of calls that take at least `slow` from which on the breaker opens; above 0, and at
-    /// most 1. Calls that failed count too.
+    /// The share of calls that take at least `slow` from which on the breaker opens; above 0, and
+    /// at most 1. Calls that failed count too.
     ///
     /// # Errors
     /// [`InvalidOptions`] for another share, and when `slow` is not 1 ms to a day.
@@ -193,8 +193,8 @@ impl Options {
     }
 
     /// How long the breaker stays open: `open` the first time, `factor` times longer after each
-    /// recovery that failed, never longer than `cap`. It begins again with `open` after it was closed
-    /// for a whole window.
+    /// recovery that failed, never longer than `cap`. It begins again with `open` after it was
+    /// closed for a whole window.
     ///
     /// # Errors
     /// [`InvalidOptions`] when a time is not 1 ms to a day, `open` above `cap`, or `factor` not
@@ -249,8 +249,8 @@ impl Options {
         Ok(self)
     }
 
-    /// How long probes may take to decide before the breaker opens again. Default: twice the time for
-    /// which it was open.
+    /// How long probes may take to decide before the breaker opens again. Default: twice the time
+    /// for which it was open.
     ///
     /// # Errors
     /// [`InvalidOptions`] when it is not 1 ms to a day.
@@ -283,7 +283,8 @@ impl Options {
         Duration::from_secs_f64(plain * (1.0 + self.jitter * chance))
     }
 
-    /// How probes are judged: the least numbers of failures and of slow calls that reach the shares.
+    /// How probes are judged: the least numbers of failures and of slow calls that reach the
+    /// shares.
     pub(crate) fn rule(&self) -> Rule {
         let permits = u64::from(self.probes);
         let least = |rate: f64| {

@@ -43,7 +43,8 @@ async fn an_open_breaker_rejects_at_once_even_when_the_service_is_not_ready() {
     assert_eq!(calls.load(Ordering::SeqCst), 0);
 }
 
-/// Trap 12: the breaker closes between the question and the call; nobody was asked, so nobody is called.
+/// Trap 12: the breaker closes between the question and the call; nobody was asked, so nobody is
+/// called.
 #[tokio::test(start_paused = true)]
 async fn trap_12_a_service_that_was_not_asked_is_not_called() {
     let breaker = breaker(Options::classic());
@@ -74,7 +75,8 @@ async fn trap_12_readiness_is_kept_over_a_rejection() {
     assert_eq!(service.call(1).await.unwrap(), 7);
 }
 
-/// B13: two breakers, one behind the other; the outer one learns nothing from the inner one's rejections.
+/// B13: two breakers, one behind the other; the outer one learns nothing from the inner one's
+/// rejections.
 #[tokio::test(start_paused = true)]
 async fn b13_a_rejection_from_further_in_is_no_failure_of_the_dependency() {
     let (outer, inner) = (breaker(Options::classic()), breaker(Options::classic()));

@@ -30,8 +30,8 @@ enum Ending {
     Dropped,
 }
 
-/// The breaker as its documentation says it: 4 failures of 8 calls or 6 slow ones among the last 8 (or
-/// of the last ten seconds) open it for 5 s, and 3 probes decide within 10 s.
+/// The breaker as its documentation says it: 4 failures of 8 calls or 6 slow ones among the last 8
+/// (or of the last ten seconds) open it for 5 s, and 3 probes decide within 10 s.
 struct Plain {
     window: Window,
     state: State,
@@ -150,8 +150,8 @@ impl Plain {
         recent.len() >= MIN && (share(failures) >= 0.5 || share(slow) >= 0.75)
     }
 
-    /// With all the probes that are missing good, and with all of them bad: if both say the same, it
-    /// is decided. Two of three is the least that reaches 50 %, three that reaches 75 %.
+    /// With all the probes that are missing good, and with all of them bad: if both say the same,
+    /// it is decided. Two of three is the least that reaches 50 %, three that reaches 75 %.
     fn decide(&mut self) {
         let failures = self.counted.iter().filter(|(failed, _)| *failed).count();
         let slow = self.counted.iter().filter(|(_, slow)| *slow).count();

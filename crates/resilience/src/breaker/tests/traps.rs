@@ -169,7 +169,8 @@ fn trap_14_a_rejection_is_known_as_one_through_any_error() {
     assert_eq!(error.rejected().unwrap().reason, Reason::Open);
 }
 
-/// Four times as many threads as cores, all kinds of windows: no count is lost, nobody waits for long.
+/// Four times as many threads as cores, all kinds of windows: no count is lost, nobody waits for
+/// long.
 #[test]
 fn trap_15_more_threads_than_cores_lose_nothing() {
     let threads = 4 * std::thread::available_parallelism().map_or(2, usize::from);
