@@ -322,7 +322,8 @@ impl Mistakes<'_> {
 
 impl Serialize for Mistakes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.0.len() + usize::from(self.1.is_some())))?;
+        let mut list =
+            serializer.serialize_seq(Some(self.0.len() + usize::from(self.1.is_some())))?;
         self.0.iter().try_for_each(|field| list.serialize_element(field))?;
         self.1.iter().try_for_each(|parameter| list.serialize_element(parameter))?;
         list.end()
