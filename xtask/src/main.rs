@@ -2,6 +2,7 @@
 
 mod bench;
 mod browser;
+mod codegen;
 mod crash;
 mod debian;
 mod engines;
@@ -39,6 +40,12 @@ enum Command {
         /// What to do with them.
         #[command(subcommand)]
         action: engines::Action,
+    },
+    /// Makes Rust of the Protocol Buffers in shop/contracts/proto, to be checked in.
+    Codegen {
+        /// Only says what is stale.
+        #[arg(long)]
+        check: bool,
     },
     /// Holds the rules of the house: rows, first lines, sizes, words.
     Tidy,
@@ -87,6 +94,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Ci => suite::ci(),
         Command::Test { embedded } => suite::test(embedded),
         Command::Engines { action } => engines::run(action),
+        Command::Codegen { check } => codegen::run(check),
         Command::Tidy => tidy::run(),
         Command::Bench { only, dry } => bench::run(&only, dry),
         Command::Storm { kills, seed } => storm::run(&suite::platform_binary()?, kills, seed),

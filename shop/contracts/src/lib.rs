@@ -10,11 +10,14 @@
 //! | `orders.replies` | order | answers of participants to the order saga |
 //! | `orders.events` | order | [`orders`] |
 //! | `notifications.email`, `.analytics`, `.notification` | as it came | what the event router passes on |
+//!
+//! [`rpc`] holds what the services answer over gRPC.
 
 pub mod inventory;
 pub mod money;
 pub mod orders;
 pub mod payments;
+pub mod rpc;
 pub mod shipping;
 pub mod users;
 
