@@ -70,13 +70,18 @@ impl Page {
             rows.truncate(self.limit);
             next = rows.last().map(|last| {
                 let (order, key) = place(last);
-                let place = serde_json::to_vec(&(Order::of(order), key)).unwrap_or_default();
-                let tag = auth.seal(&[filter.as_bytes(), b"\0", &place]);
-                URL_SAFE_NO_PAD.encode([&tag[..TAG], &place].concat())
+                cursor(auth, filter, order, &key)
             });
         }
         Collection { items: rows, next }
     }
+}
+
+/// The cursor of one item: what a page gives out for its last one.
+pub fn cursor(auth: &Auth, filter: &str, order: Value, key: &str) -> String {
+    let place = serde_json::to_vec(&(Order::of(order), key)).unwrap_or_default();
+    let tag = auth.seal(&[filter.as_bytes(), b"\0", &place]);
+    URL_SAFE_NO_PAD.encode([&tag[..TAG], &place].concat())
 }
 
 /// An order value as a cursor holds it.

@@ -8,10 +8,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
-use shop_edge::Problem;
+use shop_edge::{Auth, Problem};
+use tokio_util::sync::CancellationToken;
 
 use crate::proxy::Proxy;
-use crate::ready;
+use crate::{Upstreams, graphql, ready};
 use crate::routes::{Route, Routes};
 
 /// The door. Clones share its connections.
@@ -35,6 +36,32 @@ impl Gateway {
     pub fn with_routes(mut self, extra: Router) -> Self {
         self.extra = self.extra.merge(extra);
         self
+    }
+
+    /// Answers GraphQL at `/graphql`, over the gRPC of the services that the routes lead to. One that
+    /// no route leads to counts as away. Streams end with `end`.
+    #[must_use]
+    pub fn with_graphql(
+        self,
+        auth: &Arc<Auth>,
+        options: graphql::Options,
+        end: CancellationToken,
+    ) -> Self {
+        let known = self.routes.services();
+        let to = |name| {
+            let upstreams = known.get(name).cloned().unwrap_or_else(|| Upstreams::new([]));
+            graphql::carrier::to(name, upstreams, auth)
+        };
+        let services = graphql::Services {
+            users: to("users"),
+            content: to("content"),
+            orders: to("orders"),
+            payments: to("payments"),
+            inventory: to("inventory"),
+            shipping: to("shipping"),
+        };
+        let routes = graphql::shop(services, auth.clone(), options, end).routes();
+        self.with_routes(routes)
     }
 
     /// Everything behind the public port, to be served with
@@ -63,7 +90,7 @@ async fn index() -> Response {
         .into_iter()
         .map(|name| (name.to_owned(), json!({ "href": format!("/api/v1/{name}") })))
         .chain(
-            ["console", "problems", "readyz", "metrics"]
+            ["console", "graphql", "problems", "readyz", "metrics"]
                 .map(|name| (name.to_owned(), json!({ "href": format!("/{name}") }))),
         )
         .collect();

@@ -16,8 +16,10 @@
 //! - [`upstreams`] where the copies of a service listen
 //! - [`proxy`] passing a call on
 //! - [`ready`] whether the whole shop can take orders
+//! - [`graphql`] one question instead of several calls
 
 pub mod gateway;
+pub mod graphql;
 pub mod proxy;
 pub mod ready;
 pub mod routes;

@@ -292,8 +292,10 @@ impl Platform {
             doors.clone(),
         );
         let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
-        let gateway =
-            gateway(routes, &carrier, &shop).with_routes(metrics).with_routes(backups.routes());
+        let gateway = gateway(routes, &carrier, &shop)
+            .with_routes(metrics)
+            .with_routes(backups.routes())
+            .with_graphql(&auth, guard::graphql(address.ip().is_loopback()), doors.clone());
         let gateway =
             tokio::spawn(shop_edge::serve::serve_bare(door, gateway.router(), doors.clone()));
         let parts = tokio::spawn(parts.run(end.clone()));

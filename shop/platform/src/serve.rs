@@ -105,7 +105,9 @@ impl Serving {
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
         let end = CancellationToken::new();
         let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
-        let mut gateway = Gateway::new(routes).with_routes(metrics);
+        let graphql = guard::graphql(address.ip().is_loopback());
+        let mut gateway =
+            Gateway::new(routes).with_routes(metrics).with_graphql(&auth, graphql, end.clone());
         let mut carrier = None;
         if engines.alone_because().is_none() {
             let mut rng = Rng::from_entropy();

@@ -62,7 +62,9 @@ pub(super) async fn run(listener: TcpListener, routes: Router, shutdown: Cancell
             request
         });
         let service = TowerToHyperService::new(service);
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        // With upgrades, so that a route may speak WebSocket.
+        let connection =
+            builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             let _slot = slot;

@@ -78,6 +78,36 @@ fn extensions_of(problem: &Problem) -> ErrorExtensionValues {
     all
 }
 
+/// The same error with the service that it came from. `is_away` marks what [`gather_away`] looks for.
+pub(super) fn of_service(
+    mut error: async_graphql::Error,
+    service: &str,
+    is_away: bool,
+) -> async_graphql::Error {
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("service", service);
+    if is_away {
+        extensions.set("unavailable", true);
+    }
+    error
+}
+
+/// Names the services that were away, once each, in the answer's own extensions: `unavailable`.
+pub(super) fn gather_away(response: &mut Response) {
+    let mut away: Vec<Value> = Vec::new();
+    for error in &response.errors {
+        let Some(extensions) = &error.extensions else { continue };
+        if let (Some(service), Some(_)) = (extensions.get("service"), extensions.get("unavailable"))
+            && !away.contains(service)
+        {
+            away.push(service.clone());
+        }
+    }
+    if !away.is_empty() {
+        response.extensions.insert("unavailable".to_owned(), Value::List(away));
+    }
+}
+
 /// The problem that an error of an answer was, as far as it can be told from outside: its status and
 /// what it says. `None` for errors of the document itself.
 pub fn problem_of(error: &ServerError) -> Option<Problem> {

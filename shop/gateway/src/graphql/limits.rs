@@ -3,13 +3,14 @@
 //! The text is counted before it is parsed, because a parser can be made to work hard too; then the document is walked once with its
 //! fragments written out, and the walk ends at the first bound.
 
+use std::convert::Infallible;
+
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType,
     Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned, ServerError};
-use async_graphql_value::Value as Literal;
+use async_graphql::{Name, Positioned, ServerError, Value as Literal};
 use serde_json::Value;
 
 use super::errors::{self, Code};
@@ -30,6 +31,7 @@ pub(super) fn judge(
     text: &str,
     operation_name: Option<&str>,
     limits: &Limits,
+    introspection: bool,
 ) -> Result<Judged, ServerError> {
     scan(text, limits)?;
     let document = parse_query(text).map_err(|error| {
@@ -40,7 +42,7 @@ pub(super) fn judge(
     within("operations", count, limits.operations)?;
     let kind = chosen(&document, operation_name)?.ty;
     for (_, operation) in document.operations.iter() {
-        Walk::new(&document, limits).operation(&operation.node)?;
+        Walk::new(&document, limits, introspection).operation(&operation.node)?;
     }
     Ok(Judged { document, kind })
 }
@@ -149,6 +151,7 @@ fn text_length(bytes: &[u8]) -> usize {
 struct Walk<'d> {
     document: &'d ExecutableDocument,
     limits: &'d Limits,
+    introspection: bool,
     fields: usize,
     root_fields: usize,
     aliases: usize,
@@ -160,9 +163,19 @@ struct Walk<'d> {
 // === impl Walk ===
 
 impl<'d> Walk<'d> {
-    fn new(document: &'d ExecutableDocument, limits: &'d Limits) -> Self {
+    fn new(document: &'d ExecutableDocument, limits: &'d Limits, introspection: bool) -> Self {
         let (fields, root_fields, aliases, directives) = (0, 0, 0, 0);
-        Self { document, limits, fields, root_fields, aliases, directives, inside: Vec::new() }
+        let inside = Vec::new();
+        Self {
+            document,
+            limits,
+            introspection,
+            fields,
+            root_fields,
+            aliases,
+            directives,
+            inside,
+        }
     }
 
     fn operation(&mut self, operation: &'d OperationDefinition) -> Result<(), ServerError> {
@@ -170,7 +183,7 @@ impl<'d> Walk<'d> {
         for variable in &operation.variable_definitions {
             self.directives(&variable.node.directives)?;
             if let Some(value) = &variable.node.default_value {
-                self.argument(&value.node.clone().into_value())?;
+                self.argument(&value.node)?;
             }
         }
         self.selections(&operation.selection_set.node, 1, None)
@@ -229,9 +242,14 @@ impl<'d> Walk<'d> {
         }
         self.directives(&field.directives)?;
         for (_, value) in &field.arguments {
-            self.argument(&value.node)?;
+            let Ok(value) = value.node.clone().into_const_with(unknown);
+            self.argument(&value)?;
         }
         let name = field.name.node.as_str();
+        if !self.introspection && matches!(name, "__schema" | "__type") {
+            let error = ServerError::new("The schema cannot be asked for here.", None);
+            return Err(errors::with_code(error, Code::ValidationFailed));
+        }
         let introspected = match introspected {
             None => matches!(name, "__schema" | "__type").then_some(0),
             Some(lists) => {
@@ -247,19 +265,29 @@ impl<'d> Walk<'d> {
     fn directives(&mut self, directives: &[Positioned<Directive>]) -> Result<(), ServerError> {
         self.directives += directives.len();
         within("directives", self.directives, self.limits.directives)?;
-        let arguments = directives.iter().flat_map(|directive| &directive.node.arguments);
-        arguments.into_iter().try_for_each(|(_, value)| self.argument(&value.node))
+        for (_, value) in directives.iter().flat_map(|directive| &directive.node.arguments) {
+            let Ok(value) = value.node.clone().into_const_with(unknown);
+            self.argument(&value)?;
+        }
+        Ok(())
     }
 
+    /// What variables hold is bounded on its own.
     fn argument(&self, value: &Literal) -> Result<(), ServerError> {
-        fn depth(value: &Literal) -> usize {
-            match value {
-                Literal::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-                Literal::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-                _ => 0,
-            }
-        }
-        within("input_depth", depth(value), self.limits.input_depth)
+        within("input_depth", literal_depth(value), self.limits.input_depth)
+    }
+}
+
+/// A variable inside of an argument; its depth is counted where variables are.
+fn unknown(_: Name) -> Result<Literal, Infallible> {
+    Ok(Literal::Null)
+}
+
+fn literal_depth(value: &Literal) -> usize {
+    match value {
+        Literal::List(items) => 1 + items.iter().map(literal_depth).max().unwrap_or(0),
+        Literal::Object(fields) => 1 + fields.values().map(literal_depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -269,7 +297,7 @@ mod tests {
 
     /// The name of the bound that stops this text; empty when nothing does.
     fn stopped_by(text: &str) -> String {
-        match judge(text, None, &Limits::default()) {
+        match judge(text, None, &Limits::default(), true) {
             Ok(_) => String::new(),
             Err(error) => {
                 let limit = error.extensions.and_then(|it| it.get("limit").cloned());
@@ -343,6 +371,15 @@ mod tests {
     }
 
     #[test]
+    fn g3_where_the_schema_is_not_shown_nobody_asks_for_it() {
+        let judged = |text| judge(text, None, &Limits::default(), false);
+        assert!(judged("{ __typename }").is_ok());
+        for text in ["{ __schema { types { name } } }", "{ __type(name: \"A\") { name } }"] {
+            assert!(judged(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn g3_brackets_and_words_inside_texts_count_for_nothing() {
         let inside = "({[ ".repeat(100);
         assert_eq!(stopped_by(&format!("{{ a(b: \"{inside}\\\" {inside}\") }}")), "");
@@ -362,7 +399,7 @@ mod tests {
     #[test]
     fn the_operation_is_chosen_by_its_name() {
         let text = "query a { x } mutation b { y }";
-        let kind = |name| judge(text, name, &Limits::default()).map(|judged| judged.kind);
+        let kind = |name| judge(text, name, &Limits::default(), true).map(|judged| judged.kind);
         assert_eq!(kind(Some("b")).unwrap(), OperationType::Mutation);
         assert!(kind(Some("c")).unwrap_err().message.contains("no operation `c`"));
         assert!(kind(None).unwrap_err().message.contains("several operations"));

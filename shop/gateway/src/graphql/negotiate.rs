@@ -57,7 +57,7 @@ pub(super) fn negotiate(
         HttpProfile::Audit2025 => Media::Json,
         HttpProfile::Draft2026 => Media::Response,
     };
-    let mut ranges: Vec<Range> = Vec::new();
+    let mut ranges: Vec<Range<'_>> = Vec::new();
     for value in headers.get_all(ACCEPT) {
         let text = value.to_str().ok().filter(|text| text.len() <= ACCEPT_MAX)?;
         ranges.extend(text.split(',').filter_map(Range::parse));
