@@ -12,8 +12,8 @@ use shop_edge::{Auth, Problem};
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::Proxy;
-use crate::{Upstreams, graphql, ready};
 use crate::routes::{Route, Routes};
+use crate::{Upstreams, graphql, ready};
 
 /// The door. Clones share its connections.
 #[derive(Clone)]

@@ -135,10 +135,7 @@ impl Calls {
 }
 
 /// What came back, or how it failed.
-pub(super) fn answered<T>(
-    service: &'static str,
-    answer: Result<Response<T>, Status>,
-) -> Answer<T> {
+pub(super) fn answered<T>(service: &'static str, answer: Result<Response<T>, Status>) -> Answer<T> {
     answer.map(Response::into_inner).map_err(|status| failed(service, &status))
 }
 

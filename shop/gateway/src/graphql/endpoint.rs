@@ -182,7 +182,8 @@ async fn answer<E: Executor>(
         return sse::answer(inner, ready);
     }
     if ready.kind == OperationType::Subscription {
-        let text = "A subscription has many results: accept `text/event-stream`, or open a WebSocket.";
+        let text =
+            "A subscription has many results: accept `text/event-stream`, or open a WebSocket.";
         let error = with_code(ServerError::new(text, None), Code::ValidationFailed);
         return Outcome::refused(error).into_answer(media, profile);
     }
@@ -240,8 +241,7 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 fn needs_preflight(headers: &HeaderMap) -> bool {
     let kind = text(headers, CONTENT_TYPE).and_then(|kind| kind.split(';').next());
     let is_simple = |kind: &str| {
-        let simple =
-            ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", ""];
+        let simple = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", ""];
         simple.iter().any(|it| it.eq_ignore_ascii_case(kind.trim()))
     };
     headers.contains_key(PREFLIGHT) || kind.is_some_and(|kind| !is_simple(kind))

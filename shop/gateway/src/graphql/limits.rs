@@ -104,7 +104,8 @@ fn scan(text: &str, limits: &Limits) -> Result<(), ServerError> {
             b'"' => text_length(&bytes[at..]),
             b'.' => bytes[at..].iter().take(3).take_while(|it| **it == b'.').count(),
             b'_' | b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' => {
-                let is_in = |it: &&u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'+');
+                let is_in =
+                    |it: &&u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'+');
                 1 + bytes[at + 1..].iter().take_while(is_in).count()
             }
             _ => 1,
@@ -166,16 +167,7 @@ impl<'d> Walk<'d> {
     fn new(document: &'d ExecutableDocument, limits: &'d Limits, introspection: bool) -> Self {
         let (fields, root_fields, aliases, directives) = (0, 0, 0, 0);
         let inside = Vec::new();
-        Self {
-            document,
-            limits,
-            introspection,
-            fields,
-            root_fields,
-            aliases,
-            directives,
-            inside,
-        }
+        Self { document, limits, introspection, fields, root_fields, aliases, directives, inside }
     }
 
     fn operation(&mut self, operation: &'d OperationDefinition) -> Result<(), ServerError> {
@@ -301,7 +293,8 @@ mod tests {
             Ok(_) => String::new(),
             Err(error) => {
                 let limit = error.extensions.and_then(|it| it.get("limit").cloned());
-                let limit = limit.map(|it| it.into_json().unwrap()["name"].as_str().unwrap().to_owned());
+                let limit =
+                    limit.map(|it| it.into_json().unwrap()["name"].as_str().unwrap().to_owned());
                 limit.unwrap_or(error.message)
             }
         }
@@ -323,15 +316,23 @@ mod tests {
         let operations = |count: usize| -> String {
             (0..count).map(|number| format!("query q{number} {{ a }} ")).collect()
         };
-        let tokens = |count| format!("{{ x {{ {} }} }}", many(count - 5, "a "));
+        let tokens = |count: usize| format!("{{ x {{ {} }} }}", many(count - 5, "a "));
         let cases: [(&str, String, String); 7] = [
             ("depth", nested(15), nested(16)),
             ("aliases", aliases(30), aliases(31)),
-            ("root_fields", format!("{{ {} }}", many(20, "a ")), format!("{{ {} }}", many(21, "a "))),
+            (
+                "root_fields",
+                format!("{{ {} }}", many(20, "a ")),
+                format!("{{ {} }}", many(21, "a ")),
+            ),
             ("directives", directives(50), directives(51)),
             ("input_depth", argument(10), argument(11)),
             ("tokens", tokens(1_999), tokens(2_001)),
-            ("bytes", format!("{{a}}#{}", many(32_764, "x")), format!("{{a}}#{}", many(32_765, "x"))),
+            (
+                "bytes",
+                format!("{{a}}#{}", many(32_764, "x")),
+                format!("{{a}}#{}", many(32_765, "x")),
+            ),
         ];
         for (limit, good, bad) in cases {
             assert_eq!((stopped_by(&good), stopped_by(&bad)), (String::new(), limit.to_owned()));
@@ -345,7 +346,9 @@ mod tests {
         let mut text = String::from("{ ...f0 } ");
         for number in 0..20 {
             let next = number + 1;
-            text += &format!("fragment f{number} on Query {{ x {{ ...f{next} }} y {{ ...f{next} }} }} ");
+            text += &format!(
+                "fragment f{number} on Query {{ x {{ ...f{next} }} y {{ ...f{next} }} }} "
+            );
         }
         text += "fragment f20 on Query { a }";
         assert_eq!(stopped_by(&text), "depth");
@@ -383,7 +386,10 @@ mod tests {
     fn g3_brackets_and_words_inside_texts_count_for_nothing() {
         let inside = "({[ ".repeat(100);
         assert_eq!(stopped_by(&format!("{{ a(b: \"{inside}\\\" {inside}\") }}")), "");
-        assert_eq!(stopped_by(&format!("{{ a(b: \"\"\"{inside} \\\"\"\" \"\"\") }} # {inside}")), "");
+        assert_eq!(
+            stopped_by(&format!("{{ a(b: \"\"\"{inside} \\\"\"\" \"\"\") }} # {inside}")),
+            ""
+        );
     }
 
     #[test]

@@ -35,8 +35,8 @@ mod respond;
 mod sse;
 mod ws;
 
-pub use calls::{Channel, Services, channel};
 pub use caller::Caller;
+pub use calls::{Channel, Services, channel};
 pub use endpoint::GraphQl;
 pub use errors::problem_of;
 pub use options::{HttpProfile, Options, Trust};

@@ -84,9 +84,8 @@ pub(super) fn negotiate(
     match best? {
         // By a wildcard any of the two would do.
         (_, narrow, Media::Response | Media::Json) if narrow < NAMED => {
-            let is_refused = ranges
-                .iter()
-                .any(|range| range.covers(unsaid) == Some(NAMED) && range.weight == 0);
+            let is_refused =
+                ranges.iter().any(|range| range.covers(unsaid) == Some(NAMED) && range.weight == 0);
             Some(if is_refused { best?.2 } else { unsaid })
         }
         (_, _, media) => Some(media),

@@ -86,10 +86,9 @@ impl Documents {
             (Some(Value::Array(operations)), _) => {
                 operations.iter().map(|it| pair(it.get("id")?, it.get("body")?)).collect()
             }
-            (None, Value::Object(all)) => all
-                .iter()
-                .map(|(id, body)| pair(&Value::from(id.as_str()), body))
-                .collect(),
+            (None, Value::Object(all)) => {
+                all.iter().map(|(id, body)| pair(&Value::from(id.as_str()), body)).collect()
+            }
             _ => None,
         };
         let documents: HashMap<_, _> = pairs.ok_or(NotAManifest::Shape)?.into_iter().collect();

@@ -43,11 +43,10 @@ impl Raw {
         let mut parameters = Map::new();
         for (name, text) in pairs.0 {
             let value = match name.as_str() {
-                "variables" | "extensions" if !text.is_empty() => {
-                    serde_json::from_str(&text).map_err(|error| {
+                "variables" | "extensions" if !text.is_empty() => serde_json::from_str(&text)
+                    .map_err(|error| {
                         Problem::bad_request(format!("`{name}` is not JSON: {error}."))
-                    })?
-                }
+                    })?,
                 "variables" | "extensions" => Value::Null,
                 _ => Value::from(text),
             };
@@ -160,7 +159,9 @@ mod tests {
         let trusted = r#"{"documentId":"sha256:ab"}"#;
         let raw = Raw::of_body(trusted.as_bytes()).unwrap();
         assert_eq!(raw.document_id.as_deref(), Some("sha256:ab"));
-        check(r#"{"extensions":{"persistedQuery":{"version":2,"sha256Hash":"a"}}}"#,
-            Err((422, "#/extensions/persistedQuery/version")));
+        check(
+            r#"{"extensions":{"persistedQuery":{"version":2,"sha256Hash":"a"}}}"#,
+            Err((422, "#/extensions/persistedQuery/version")),
+        );
     }
 }

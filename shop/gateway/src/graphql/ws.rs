@@ -58,8 +58,7 @@ pub(super) fn upgrade<E: Executor>(
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(most).max_frame_size(most);
     let speaks = upgrade.selected_protocol().is_some();
     let operations = StreamMap::new();
-    let connection =
-        Connection { inner, caller, is_acknowledged: false, operations, _slot: slot };
+    let connection = Connection { inner, caller, is_acknowledged: false, operations, _slot: slot };
     upgrade.on_upgrade(async move |socket| connection.run(socket, speaks).await)
 }
 

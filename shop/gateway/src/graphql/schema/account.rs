@@ -1,6 +1,6 @@
 //! Accounts, the money on them, and everything that has happened to it.
 
-use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use shop_contracts::rpc::payments;
 use switchboard_store::Value as Cell;
 
@@ -8,7 +8,7 @@ use super::super::calls::answered;
 use super::super::meter::list;
 use super::connection::{Page, Place, Wanted, page_of};
 use super::scalars::{DateTime, Long, Money};
-use super::{calls, items};
+use super::{Nullable, calls, items, nullable};
 
 /// Where a customer's money is.
 pub(super) struct Account(payments::Account);
@@ -115,22 +115,25 @@ impl Account {
         ctx: &Context<'_>,
         #[graphql(desc = "Items of the page: 20 by default, 100 at most.")] first: Option<i32>,
         #[graphql(desc = "Where the page begins: a cursor of this list.")] after: Option<String>,
-    ) -> Result<Option<Page<AccountEvent>>> {
-        let (calls, wanted) = (calls(ctx), Wanted::of(first, after)?);
-        let request = payments::ListAccountEventsRequest {
-            account_id: self.0.id.clone(),
-            page_size: wanted.size.max(1),
-            page_token: wanted.token.clone(),
-        };
-        let answer = calls.payments().list_account_events(calls.ask(request)).await;
-        let page = answered("payments", answer)?;
-        let (filter, next) = (format!("events of {}", self.0.id), page.next_page_token);
-        let place = |event: &payments::AccountEvent| Place {
-            order: Cell::from(event.seq.cast_signed()),
-            key: self.0.id.clone(),
-        };
-        let node = AccountEvent::of;
-        Ok(Some(page_of(calls, &filter, &wanted, page.events, &next, place, node)))
+    ) -> Nullable<Page<AccountEvent>> {
+        nullable(async {
+            let (calls, wanted) = (calls(ctx), Wanted::of(first, after)?);
+            let request = payments::ListAccountEventsRequest {
+                account_id: self.0.id.clone(),
+                page_size: wanted.size.max(1),
+                page_token: wanted.token.clone(),
+            };
+            let answer = calls.payments().list_account_events(calls.ask(request)).await;
+            let page = answered("payments", answer)?;
+            let (filter, next) = (format!("events of {}", self.0.id), page.next_page_token);
+            let place = |event: &payments::AccountEvent| Place {
+                order: Cell::from(event.seq.cast_signed()),
+                key: self.0.id.clone(),
+            };
+            let node = AccountEvent::of;
+            Ok(Some(page_of(calls, &filter, &wanted, page.events, &next, place, node)))
+        })
+        .await
     }
 }
 

@@ -37,6 +37,10 @@ const PAGE: i32 = 20;
 /// Items of a page at most; more is taken as this.
 const PAGE_MAX: i32 = 100;
 
+/// A field that may be null: when there is nothing, and, with an error beside it, when it failed.
+/// A `Result` around an `Option` would take its parent with it.
+type Nullable<T> = Option<Answer<T>>;
+
 /// The schema of the shop.
 pub type Shop = Schema<Query, Mutation, Subscription>;
 
@@ -67,6 +71,11 @@ pub fn sdl() -> String {
         .prefer_single_line_descriptions()
         .use_space_ident();
     schema.sdl_with_options(options)
+}
+
+/// Runs what may fail or find nothing.
+async fn nullable<T>(work: impl Future<Output = Answer<Option<T>>>) -> Nullable<T> {
+    work.await.transpose()
 }
 
 /// The loaders of the operation.

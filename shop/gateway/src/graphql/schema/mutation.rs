@@ -1,6 +1,6 @@
 //! What can be done. Each is one call to one service, which judges it as it judges REST: the same limits, the same refusals.
 
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use shop_contracts::rpc::{common, content, orders, payments, users};
 
 use super::super::calls::{answered, incomplete};
@@ -9,7 +9,7 @@ use super::order::Order;
 use super::post::{Comment, Post};
 use super::scalars::Long;
 use super::user::User;
-use super::{calls, loaders};
+use super::{Nullable, calls, loaders, nullable};
 
 /// What can be done.
 #[derive(Debug)]
@@ -89,12 +89,15 @@ pub(super) struct CreatePostInput {
 #[Object]
 impl Mutation {
     /// Signs somebody up. Needs no token.
-    async fn sign_up(&self, ctx: &Context<'_>, input: SignUpInput) -> Result<Option<User>> {
-        let SignUpInput { name, email, password } = input;
-        let (calls, request) = (calls(ctx), users::SignUpRequest { name, email, password });
-        let answer = answered("users", calls.users().sign_up(calls.ask(request)).await)?;
-        let user = answer.user.ok_or_else(|| incomplete("users"))?;
-        Ok(Some(User::of(user)))
+    async fn sign_up(&self, ctx: &Context<'_>, input: SignUpInput) -> Nullable<User> {
+        nullable(async {
+            let SignUpInput { name, email, password } = input;
+            let (calls, request) = (calls(ctx), users::SignUpRequest { name, email, password });
+            let answer = answered("users", calls.users().sign_up(calls.ask(request)).await)?;
+            let user = answer.user.ok_or_else(|| incomplete("users"))?;
+            Ok(Some(User::of(user)))
+        })
+        .await
     }
 
     /// Begins a session: a token for an e-mail address and its password. Needs no token.
@@ -103,11 +106,14 @@ impl Mutation {
         ctx: &Context<'_>,
         email: String,
         #[graphql(secret)] password: String,
-    ) -> Result<Option<Session>> {
-        let (calls, request) = (calls(ctx), users::SignInRequest { email, password });
-        let answer = answered("users", calls.users().sign_in(calls.ask(request)).await)?;
-        let users::SignInResponse { token, expires_in, user_id } = answer;
-        Ok(Some(Session { token, expires_in: Long(expires_in), user_id: ID(user_id) }))
+    ) -> Nullable<Session> {
+        nullable(async {
+            let (calls, request) = (calls(ctx), users::SignInRequest { email, password });
+            let answer = answered("users", calls.users().sign_in(calls.ask(request)).await)?;
+            let users::SignInResponse { token, expires_in, user_id } = answer;
+            Ok(Some(Session { token, expires_in: Long(expires_in), user_id: ID(user_id) }))
+        })
+        .await
     }
 
     /// Places an order. The answer is its beginning: follow it with `orderStatus`.
@@ -116,29 +122,35 @@ impl Mutation {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: PlaceOrderInput,
-    ) -> Result<Option<Order>> {
-        let calls = calls(ctx);
-        let ShipToInput { name, address, city, country } = input.ship_to;
-        let item = |it: OrderItemInput| common::Item { sku: it.sku, quantity: it.quantity.0 };
-        let request = orders::PlaceOrderRequest {
-            idempotency_key,
-            account_id: input.account_id.0,
-            items: input.items.into_iter().map(item).collect(),
-            ship_to: Some(common::ShipTo { name, address, city, country }),
-        };
-        let answer = answered("orders", calls.orders().place_order(calls.ask(request)).await)?;
-        fresh(ctx);
-        let order = answer.order.ok_or_else(|| incomplete("orders"))?;
-        Ok(Some(Order::of(order)))
+    ) -> Nullable<Order> {
+        nullable(async {
+            let calls = calls(ctx);
+            let ShipToInput { name, address, city, country } = input.ship_to;
+            let item = |it: OrderItemInput| common::Item { sku: it.sku, quantity: it.quantity.0 };
+            let request = orders::PlaceOrderRequest {
+                idempotency_key,
+                account_id: input.account_id.0,
+                items: input.items.into_iter().map(item).collect(),
+                ship_to: Some(common::ShipTo { name, address, city, country }),
+            };
+            let answer = answered("orders", calls.orders().place_order(calls.ask(request)).await)?;
+            fresh(ctx);
+            let order = answer.order.ok_or_else(|| incomplete("orders"))?;
+            Ok(Some(Order::of(order)))
+        })
+        .await
     }
 
     /// Asks for an order to be undone. A conflict once shipping has been asked for.
-    async fn cancel_order(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Order>> {
-        let (calls, request) = (calls(ctx), orders::CancelOrderRequest { id: id.0 });
-        let answer = answered("orders", calls.orders().cancel_order(calls.ask(request)).await)?;
-        fresh(ctx);
-        let order = answer.order.ok_or_else(|| incomplete("orders"))?;
-        Ok(Some(Order::of(order)))
+    async fn cancel_order(&self, ctx: &Context<'_>, id: ID) -> Nullable<Order> {
+        nullable(async {
+            let (calls, request) = (calls(ctx), orders::CancelOrderRequest { id: id.0 });
+            let answer = answered("orders", calls.orders().cancel_order(calls.ask(request)).await)?;
+            fresh(ctx);
+            let order = answer.order.ok_or_else(|| incomplete("orders"))?;
+            Ok(Some(Order::of(order)))
+        })
+        .await
     }
 
     /// Opens an account for the caller.
@@ -146,12 +158,15 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Three capital letters (ISO 4217).")] currency: String,
-    ) -> Result<Option<Account>> {
-        let (calls, request) = (calls(ctx), payments::CreateAccountRequest { currency });
-        let answer = calls.payments().create_account(calls.ask(request)).await;
-        fresh(ctx);
-        let account = answered("payments", answer)?.account;
-        Ok(Some(Account::of(account.ok_or_else(|| incomplete("payments"))?)))
+    ) -> Nullable<Account> {
+        nullable(async {
+            let (calls, request) = (calls(ctx), payments::CreateAccountRequest { currency });
+            let answer = calls.payments().create_account(calls.ask(request)).await;
+            fresh(ctx);
+            let account = answered("payments", answer)?.account;
+            Ok(Some(Account::of(account.ok_or_else(|| incomplete("payments"))?)))
+        })
+        .await
     }
 
     /// Puts money on one of the caller's accounts.
@@ -161,13 +176,17 @@ impl Mutation {
         account_id: ID,
         #[graphql(desc = "In the smallest unit of the account's currency.")] amount: Long,
         idempotency_key: String,
-    ) -> Result<Option<Movement>> {
-        let (calls, amount) = (calls(ctx), amount.0);
-        let request = payments::DepositRequest { account_id: account_id.0, amount, idempotency_key };
-        let answer = calls.payments().deposit(calls.ask(request)).await;
-        fresh(ctx);
-        let movement = answered("payments", answer)?.movement;
-        Ok(Some(Movement::of(movement.ok_or_else(|| incomplete("payments"))?)))
+    ) -> Nullable<Movement> {
+        nullable(async {
+            let (calls, amount) = (calls(ctx), amount.0);
+            let request =
+                payments::DepositRequest { account_id: account_id.0, amount, idempotency_key };
+            let answer = calls.payments().deposit(calls.ask(request)).await;
+            fresh(ctx);
+            let movement = answered("payments", answer)?.movement;
+            Ok(Some(Movement::of(movement.ok_or_else(|| incomplete("payments"))?)))
+        })
+        .await
     }
 
     /// Writes a post as the caller.
@@ -176,19 +195,22 @@ impl Mutation {
         ctx: &Context<'_>,
         input: CreatePostInput,
         idempotency_key: Option<String>,
-    ) -> Result<Option<Post>> {
-        let (calls, CreatePostInput { title, content, tags }) = (calls(ctx), input);
-        let request = content::CreatePostRequest {
-            author_id: String::new(),
-            title,
-            content,
-            tags,
-            idempotency_key: idempotency_key.unwrap_or_default(),
-        };
-        let answer = calls.content().create_post(calls.ask(request)).await;
-        fresh(ctx);
-        let post = answered("content", answer)?.post;
-        Ok(Some(Post::of(post.ok_or_else(|| incomplete("content"))?)))
+    ) -> Nullable<Post> {
+        nullable(async {
+            let (calls, CreatePostInput { title, content, tags }) = (calls(ctx), input);
+            let request = content::CreatePostRequest {
+                author_id: String::new(),
+                title,
+                content,
+                tags,
+                idempotency_key: idempotency_key.unwrap_or_default(),
+            };
+            let answer = calls.content().create_post(calls.ask(request)).await;
+            fresh(ctx);
+            let post = answered("content", answer)?.post;
+            Ok(Some(Post::of(post.ok_or_else(|| incomplete("content"))?)))
+        })
+        .await
     }
 
     /// Says something about a post, as the caller.
@@ -198,17 +220,20 @@ impl Mutation {
         post_id: ID,
         #[graphql(desc = "1 to 5 000 characters.")] content: String,
         idempotency_key: Option<String>,
-    ) -> Result<Option<Comment>> {
-        let calls = calls(ctx);
-        let request = content::CreateCommentRequest {
-            post_id: post_id.0,
-            content,
-            idempotency_key: idempotency_key.unwrap_or_default(),
-        };
-        let answer = calls.content().create_comment(calls.ask(request)).await;
-        fresh(ctx);
-        let comment = answered("content", answer)?.comment;
-        Ok(Some(Comment::of(comment.ok_or_else(|| incomplete("content"))?)))
+    ) -> Nullable<Comment> {
+        nullable(async {
+            let calls = calls(ctx);
+            let request = content::CreateCommentRequest {
+                post_id: post_id.0,
+                content,
+                idempotency_key: idempotency_key.unwrap_or_default(),
+            };
+            let answer = calls.content().create_comment(calls.ask(request)).await;
+            fresh(ctx);
+            let comment = answered("content", answer)?.comment;
+            Ok(Some(Comment::of(comment.ok_or_else(|| incomplete("content"))?)))
+        })
+        .await
     }
 }
 

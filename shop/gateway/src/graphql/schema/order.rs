@@ -1,13 +1,13 @@
 //! Orders, what is in them, how far they have come, and their parcels.
 
-use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use shop_contracts::rpc::{common, orders, shipping};
 
 use super::super::loaders::{AccountId, OrderId, ShipmentOf};
 use super::account::Account;
 use super::product::Product;
 use super::scalars::{DateTime, Long, Money};
-use super::{Answer, loaders};
+use super::{Answer, Nullable, loaders, nullable};
 
 /// What a customer has ordered.
 pub(super) struct Order(orders::Order);
@@ -123,15 +123,18 @@ impl Order {
     /// The states that it came to, oldest first. Null, with an error, while the orders service is
     /// away.
     #[graphql(complexity = "super::super::meter::list(10, child_complexity)")]
-    async fn history(&self, ctx: &Context<'_>) -> Result<Option<Vec<StatusChange>>> {
-        // Orders in lists come without.
-        let history = if self.0.history.is_empty() {
-            let whole = loaders(ctx).load_one(OrderId(self.0.id.clone())).await?;
-            whole.map(|order| order.history).unwrap_or_default()
-        } else {
-            self.0.history.clone()
-        };
-        Ok(Some(history.into_iter().map(StatusChange::of).collect()))
+    async fn history(&self, ctx: &Context<'_>) -> Nullable<Vec<StatusChange>> {
+        nullable(async {
+            // Orders in lists come without.
+            let history = if self.0.history.is_empty() {
+                let whole = loaders(ctx).load_one(OrderId(self.0.id.clone())).await?;
+                whole.map(|order| order.history).unwrap_or_default()
+            } else {
+                self.0.history.clone()
+            };
+            Ok(Some(history.into_iter().map(StatusChange::of).collect()))
+        })
+        .await
     }
 
     /// When it was placed.
@@ -150,15 +153,21 @@ impl Order {
     }
 
     /// Its parcel, once there is one. Null, with an error, while the shipping service is away.
-    async fn shipment(&self, ctx: &Context<'_>) -> Result<Option<Shipment>> {
-        let shipment = loaders(ctx).load_one(ShipmentOf(self.0.id.clone())).await?;
-        Ok(shipment.map(Shipment::of))
+    async fn shipment(&self, ctx: &Context<'_>) -> Nullable<Shipment> {
+        nullable(async {
+            let shipment = loaders(ctx).load_one(ShipmentOf(self.0.id.clone())).await?;
+            Ok(shipment.map(Shipment::of))
+        })
+        .await
     }
 
     /// The account that pays. Null, with an error, while the payments service is away.
-    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
-        let account = loaders(ctx).load_one(AccountId(self.0.account_id.clone())).await?;
-        Ok(account.map(Account::of))
+    async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
+        nullable(async {
+            let account = loaders(ctx).load_one(AccountId(self.0.account_id.clone())).await?;
+            Ok(account.map(Account::of))
+        })
+        .await
     }
 }
 
@@ -177,8 +186,8 @@ impl OrderItem {
 
     /// The product. Null when it is not sold any more, and, with an error, while the inventory
     /// service is away.
-    async fn product(&self, ctx: &Context<'_>) -> Result<Option<Product>> {
-        Ok(Product::find(ctx, self.0.sku.clone()).await?)
+    async fn product(&self, ctx: &Context<'_>) -> Nullable<Product> {
+        nullable(async { Ok(Product::find(ctx, self.0.sku.clone()).await?) }).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Posts with their tags and comments, and who wrote them.
 
-use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use shop_contracts::rpc::content;
 
 use super::super::calls::answered;
@@ -9,7 +9,7 @@ use super::super::meter::list;
 use super::connection::{Page, Place, Wanted, page_of};
 use super::scalars::{DateTime, Long};
 use super::user::User;
-use super::{Answer, LIST, bounded, calls, items, loaders};
+use super::{Answer, LIST, Nullable, bounded, calls, items, loaders, nullable};
 
 /// What a customer has written.
 pub(super) struct Post(content::Post);
@@ -90,13 +90,16 @@ impl Post {
         &self,
         ctx: &Context<'_>,
         #[graphql(default_with = "LIST")] limit: i32,
-    ) -> Result<Option<Vec<Comment>>> {
-        let limit = bounded(limit, "limit")?;
-        if limit == 0 {
-            return Ok(Some(Vec::new()));
-        }
-        let comments = self.first(ctx, limit).await?.comments;
-        Ok(Some(comments.into_iter().map(Comment).collect()))
+    ) -> Nullable<Vec<Comment>> {
+        nullable(async {
+            let limit = bounded(limit, "limit")?;
+            if limit == 0 {
+                return Ok(Some(Vec::new()));
+            }
+            let comments = self.first(ctx, limit).await?.comments;
+            Ok(Some(comments.into_iter().map(Comment).collect()))
+        })
+        .await
     }
 
     /// Its comments a page at a time, the oldest first. Null, with an error, while the content
@@ -107,25 +110,28 @@ impl Post {
         ctx: &Context<'_>,
         #[graphql(desc = "Items of the page: 20 by default, 100 at most.")] first: Option<i32>,
         #[graphql(desc = "Where the page begins: a cursor of this list.")] after: Option<String>,
-    ) -> Result<Option<Page<Comment>>> {
-        let wanted = Wanted::of(first, after)?;
-        let (comments, next) = if wanted.is_first() {
-            let comments = self.first(ctx, wanted.size.max(1)).await?;
-            (comments.comments, comments.next_page_token)
-        } else {
-            let request = content::ListCommentsRequest {
-                post_id: self.0.id.clone(),
-                page_size: wanted.size.max(1),
-                page_token: wanted.token.clone(),
+    ) -> Nullable<Page<Comment>> {
+        nullable(async {
+            let wanted = Wanted::of(first, after)?;
+            let (comments, next) = if wanted.is_first() {
+                let comments = self.first(ctx, wanted.size.max(1)).await?;
+                (comments.comments, comments.next_page_token)
+            } else {
+                let request = content::ListCommentsRequest {
+                    post_id: self.0.id.clone(),
+                    page_size: wanted.size.max(1),
+                    page_token: wanted.token.clone(),
+                };
+                let calls = calls(ctx);
+                let answer = calls.content().list_comments(calls.ask(request)).await;
+                let page = answered("content", answer)?;
+                (page.comments, page.next_page_token)
             };
-            let calls = calls(ctx);
-            let answer = calls.content().list_comments(calls.ask(request)).await;
-            let page = answered("content", answer)?;
-            (page.comments, page.next_page_token)
-        };
-        let filter = format!("comments of {}", self.0.id);
-        let place = |it: &content::Comment| Place::at(it.created_at.as_ref(), &it.id);
-        Ok(Some(page_of(calls(ctx), &filter, &wanted, comments, &next, place, Comment)))
+            let filter = format!("comments of {}", self.0.id);
+            let place = |it: &content::Comment| Place::at(it.created_at.as_ref(), &it.id);
+            Ok(Some(page_of(calls(ctx), &filter, &wanted, comments, &next, place, Comment)))
+        })
+        .await
     }
 }
 
@@ -166,8 +172,8 @@ impl Comment {
     }
 
     /// The post that it is about. Null, with an error, while the content service is away.
-    async fn post(&self, ctx: &Context<'_>) -> Result<Option<Post>> {
-        Ok(Post::find(ctx, self.0.post_id.clone()).await?)
+    async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
+        nullable(async { Ok(Post::find(ctx, self.0.post_id.clone()).await?) }).await
     }
 }
 
@@ -187,8 +193,8 @@ impl Author {
     }
 
     /// The customer. Null when they have left, and, with an error, while the users service is away.
-    async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        Ok(User::find(ctx, self.0.id.clone()).await?)
+    async fn user(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async { Ok(User::find(ctx, self.0.id.clone()).await?) }).await
     }
 }
 

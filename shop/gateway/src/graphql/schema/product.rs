@@ -1,11 +1,11 @@
 //! What is for sale, and how much there is of it.
 
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::{Context, Object, SimpleObject};
 use shop_contracts::rpc::inventory;
 
 use super::super::loaders::{Sku, StockOf};
 use super::scalars::{Long, Money};
-use super::{Answer, loaders};
+use super::{Answer, Nullable, loaders, nullable};
 
 /// Something that is for sale.
 pub(super) struct Product(inventory::Product);
@@ -53,12 +53,15 @@ impl Product {
     }
 
     /// How much there is of it. Null, with an error, while the inventory service is away.
-    async fn stock(&self, ctx: &Context<'_>) -> Result<Option<Stock>> {
-        let stock = loaders(ctx).load_one(StockOf(self.0.sku.clone())).await?;
-        Ok(stock.map(|stock| Stock {
-            on_hand: Long(stock.on_hand),
-            reserved: Long(stock.reserved),
-            available: Long(stock.available),
-        }))
+    async fn stock(&self, ctx: &Context<'_>) -> Nullable<Stock> {
+        nullable(async {
+            let stock = loaders(ctx).load_one(StockOf(self.0.sku.clone())).await?;
+            Ok(stock.map(|stock| Stock {
+                on_hand: Long(stock.on_hand),
+                reserved: Long(stock.reserved),
+                available: Long(stock.available),
+            }))
+        })
+        .await
     }
 }

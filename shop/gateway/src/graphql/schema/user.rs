@@ -1,6 +1,6 @@
 //! Customers, and what they have written.
 
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ID, Object};
 use shop_contracts::rpc::{content, users};
 
 use super::super::calls::answered;
@@ -8,7 +8,7 @@ use super::super::loaders::{PostsOf, UserId};
 use super::super::meter::list;
 use super::connection::{Page, Place, Wanted, page_of};
 use super::post::Post;
-use super::{Answer, LIST, bounded, calls, items, loaders};
+use super::{Answer, LIST, Nullable, bounded, calls, items, loaders, nullable};
 
 /// A customer, as the caller may see them.
 pub(super) struct User(users::PublicUser);
@@ -57,13 +57,16 @@ impl User {
         &self,
         ctx: &Context<'_>,
         #[graphql(default_with = "LIST")] limit: i32,
-    ) -> Result<Option<Vec<Post>>> {
-        let limit = bounded(limit, "limit")?;
-        if limit == 0 {
-            return Ok(Some(Vec::new()));
-        }
-        let posts = self.newest(ctx, limit).await?.posts;
-        Ok(Some(posts.into_iter().map(Post::of).collect()))
+    ) -> Nullable<Vec<Post>> {
+        nullable(async {
+            let limit = bounded(limit, "limit")?;
+            if limit == 0 {
+                return Ok(Some(Vec::new()));
+            }
+            let posts = self.newest(ctx, limit).await?.posts;
+            Ok(Some(posts.into_iter().map(Post::of).collect()))
+        })
+        .await
     }
 
     /// Their posts a page at a time, the newest first. Null, with an error, while the content
@@ -74,27 +77,30 @@ impl User {
         ctx: &Context<'_>,
         #[graphql(desc = "Items of the page: 20 by default, 100 at most.")] first: Option<i32>,
         #[graphql(desc = "Where the page begins: a cursor of this list.")] after: Option<String>,
-    ) -> Result<Option<Page<Post>>> {
-        let wanted = Wanted::of(first, after)?;
-        let (posts, next) = if wanted.is_first() {
-            // The first pages of many users are one call.
-            let posts = self.newest(ctx, wanted.size.max(1)).await?;
-            (posts.posts, posts.next_page_token)
-        } else {
-            // A cursor belongs to one user.
-            let request = content::ListPostsRequest {
-                author_id: self.0.id.clone(),
-                page_size: wanted.size.max(1),
-                page_token: wanted.token.clone(),
+    ) -> Nullable<Page<Post>> {
+        nullable(async {
+            let wanted = Wanted::of(first, after)?;
+            let (posts, next) = if wanted.is_first() {
+                // The first pages of many users are one call.
+                let posts = self.newest(ctx, wanted.size.max(1)).await?;
+                (posts.posts, posts.next_page_token)
+            } else {
+                // A cursor belongs to one user.
+                let request = content::ListPostsRequest {
+                    author_id: self.0.id.clone(),
+                    page_size: wanted.size.max(1),
+                    page_token: wanted.token.clone(),
+                };
+                let calls = calls(ctx);
+                let answer = calls.content().list_posts(calls.ask(request)).await;
+                let page = answered("content", answer)?;
+                (page.posts, page.next_page_token)
             };
-            let calls = calls(ctx);
-            let answer = calls.content().list_posts(calls.ask(request)).await;
-            let page = answered("content", answer)?;
-            (page.posts, page.next_page_token)
-        };
-        let filter = format!("posts of {:?}", self.0.id);
-        let place = |post: &content::Post| Place::at(post.created_at.as_ref(), &post.id);
-        Ok(Some(page_of(calls(ctx), &filter, &wanted, posts, &next, place, Post::of)))
+            let filter = format!("posts of {:?}", self.0.id);
+            let place = |post: &content::Post| Place::at(post.created_at.as_ref(), &post.id);
+            Ok(Some(page_of(calls(ctx), &filter, &wanted, posts, &next, place, Post::of)))
+        })
+        .await
     }
 
     /// Whether `posts` is null because the content service is away, and worth asking for again.

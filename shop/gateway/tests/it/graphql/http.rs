@@ -38,8 +38,7 @@ async fn g1_the_form_and_the_status_are_those_that_are_asked_for() {
         assert_eq!(seen, (status, kind), "{headers:?} {body}");
         assert_eq!(answer.json.get("errors").is_some(), body != TYPENAME, "{body}");
     }
-    let draft =
-        Shop::open(Options { profile: HttpProfile::Draft2026, ..Options::development() });
+    let draft = Shop::open(Options { profile: HttpProfile::Draft2026, ..Options::development() });
     for (body, status) in [(unknown, 422), ("{}", 422), ("{", 400), (TYPENAME, 200)] {
         assert_eq!(draft.post(&[JSON], body).await.status, status, "{body}");
     }
@@ -57,7 +56,10 @@ async fn g1_what_the_transport_refuses_is_a_problem_of_the_shop() {
         (&[], &huge, 413),
     ] {
         let answer = shop.post(headers, body.to_owned()).await;
-        assert_eq!((answer.status, answer.header("content-type")), (status, "application/problem+json"));
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (status, "application/problem+json")
+        );
     }
     let wrong = http::Request::put("/graphql").body(Body::empty()).unwrap();
     let wrong = shop.send(wrong).await;
@@ -112,8 +114,10 @@ async fn g3_documents_beyond_a_limit_are_told_which() {
         assert_eq!(found, limit);
     }
     let batch = shop.post(&[], format!("[{TYPENAME}]")).await;
-    assert_eq!((batch.status, &batch.json["errors"][0]["extensions"]["errors"][0]["code"]),
-        (400, &json!("batch")));
+    assert_eq!(
+        (batch.status, &batch.json["errors"][0]["extensions"]["errors"][0]["code"]),
+        (400, &json!("batch"))
+    );
     assert!(shop.fake.calls().is_empty(), "nobody was bothered");
 }
 
@@ -220,7 +224,8 @@ async fn g6_a_document_is_asked_for_by_its_hash_also_over_get() {
 #[tokio::test]
 async fn g6_with_trusted_documents_nothing_else_runs() {
     let documents = Documents::read(br#"{"typename": "{ __typename }"}"#).unwrap();
-    let options = Options { documents: Arc::new(documents), trust: Trust::Manifest, ..Options::default() };
+    let options =
+        Options { documents: Arc::new(documents), trust: Trust::Manifest, ..Options::default() };
     let shop = Shop::open(options);
     let known = shop.post(&[], r#"{"documentId":"typename"}"#).await;
     assert_eq!(known.json["data"]["__typename"], "Query");
@@ -260,7 +265,10 @@ async fn people_get_a_page_that_needs_nothing_from_elsewhere() {
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-    assert!(!page.text.contains("http://") && !page.text.contains("https://") || page.text.contains("www.w3.org"));
+    assert!(
+        !page.text.contains("http://") && !page.text.contains("https://")
+            || page.text.contains("www.w3.org")
+    );
     assert!(!page.text.contains(" style=") && !page.text.contains(" onclick="));
     for file in ["explorer.css", "explorer.js"] {
         let at = page.text.split('"').find(|part| part.contains(file)).unwrap();
