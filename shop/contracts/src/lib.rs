@@ -3,6 +3,7 @@
 //! | topic | key | carries |
 //! |---|---|---|
 //! | `users.events` | user | [`users`] |
+//! | `content.events` | post | [`content`] |
 //! | `payments.commands` | account | [`payments`] |
 //! | `inventory.commands` | order | [`inventory`] reservations |
 //! | `inventory.products` | sku | [`inventory::ProductListed`] |
@@ -13,6 +14,7 @@
 //!
 //! [`rpc`] holds what the services answer over gRPC.
 
+pub mod content;
 pub mod inventory;
 pub mod money;
 pub mod orders;

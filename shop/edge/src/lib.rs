@@ -21,6 +21,8 @@
 //! - [`auth`] keys, tokens and who calls
 //! - [`idempotency`] the same key, the same answer
 //! - [`page`] collections with signed cursors
+//! - [`rpc`] the same over gRPC: statuses, deadlines, health, reflection, clients
+//! - [`upstreams`], [`lent`] where copies of a service listen, and a body for more than one attempt
 //! - [`serve`](mod@serve) one listener with everything around its routes
 //! - [`operator`] what operators ask of a service's store
 //! - [`insist`](mod@insist) what is tried until it works
@@ -34,15 +36,18 @@ pub mod deps;
 pub mod idempotency;
 pub mod input;
 pub mod insist;
+pub mod lent;
 pub mod metrics;
 pub mod operator;
 pub mod page;
 pub mod parts;
 pub mod problem;
 pub mod request;
+pub mod rpc;
 pub mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod upstreams;
 
 pub use auth::{Auth, AuthError, MaybePrincipal, Principal, Role};
 pub use deps::{Deps, Process};
@@ -53,4 +58,6 @@ pub use page::{Collection, Page};
 pub use parts::Parts;
 pub use problem::{FieldError, Problem};
 pub use request::RequestContext;
-pub use serve::{Health, serve};
+pub use rpc::Rpc;
+pub use serve::{Health, serve, serve_with_rpc};
+pub use upstreams::Upstreams;

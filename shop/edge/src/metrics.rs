@@ -14,10 +14,18 @@ pub const CALLS: &str = "switchboard.edge.calls";
 /// `route`.
 pub const MICROS: &str = "switchboard.edge.call_micros";
 
+/// Calls over gRPC that have ended. Labels: `method` (`package.Service/Method`, `-` for unknown
+/// ones), `code` (`NOT_FOUND`).
+pub const RPC_CALLS: &str = "switchboard.edge.rpc_calls";
+/// Microseconds that they took, summed, streams to their end. Label: `method`.
+pub const RPC_MICROS: &str = "switchboard.edge.rpc_micros";
+
 /// Tells the recorder what the numbers mean; call it once after a recorder is installed.
 pub fn describe() {
     metrics::describe_counter!(CALLS, "calls that were answered");
     metrics::describe_counter!(MICROS, "microseconds that calls took, summed");
+    metrics::describe_counter!(RPC_CALLS, "gRPC calls that have ended");
+    metrics::describe_counter!(RPC_MICROS, "microseconds that gRPC calls took, summed");
 }
 
 /// Handles by method and route, so that counting needs no look-up of labels.

@@ -39,6 +39,17 @@ pub struct Collection<T> {
 // === impl Page ===
 
 impl Page {
+    /// As gRPC asks for it: a size of 0 is the default, an empty token the first page.
+    ///
+    /// # Errors
+    /// 400 for a negative size.
+    pub fn of(size: i32, token: &str) -> Result<Self, Problem> {
+        let limit = usize::try_from(size)
+            .map_err(|_| Problem::bad_request("`page_size` must not be negative."))?;
+        let limit = if limit == 0 { LIMIT_DEFAULT } else { limit.min(LIMIT_MAX) };
+        Ok(Self { limit, cursor: (!token.is_empty()).then(|| token.to_owned()) })
+    }
+
     /// Where the page begins: the order value and the key of the last row before it.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The public port: health, whatever the platform mounts, and everything else by its prefix.
+//! The public port: health, whatever the platform mounts, and everything else by its path.
 
 use std::sync::Arc;
 
@@ -7,13 +7,19 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use http::Method;
 use serde_json::json;
+use shop_edge::rpc::CONTENT_TYPE as GRPC;
+use shop_edge::serve::{serve_bare, serve_bare_with_rpc};
 use shop_edge::{Auth, Problem};
+use switchboard_core::BoxError;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::Proxy;
 use crate::routes::{Route, Routes};
-use crate::{Upstreams, graphql, ready};
+use crate::rpc::{self, Lines, Web};
+use crate::{graphql, ready};
 
 /// The door. Clones share its connections.
 #[derive(Clone)]
@@ -21,6 +27,7 @@ pub struct Gateway {
     routes: Arc<Routes>,
     proxy: Proxy,
     extra: Router,
+    rpc: Option<(Lines, Web)>,
 }
 
 // === impl Gateway ===
@@ -28,7 +35,12 @@ pub struct Gateway {
 impl Gateway {
     /// A door to these services.
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
-        Self { routes: Arc::new(Routes::new(routes)), proxy: Proxy::new(), extra: Router::new() }
+        Self {
+            routes: Arc::new(Routes::new(routes)),
+            proxy: Proxy::new(),
+            extra: Router::new(),
+            rpc: None,
+        }
     }
 
     /// Serves these routes itself, before any service is looked for.
@@ -38,8 +50,30 @@ impl Gateway {
         self
     }
 
-    /// Answers GraphQL at `/graphql`, over the gRPC of the services that the routes lead to. One that
-    /// no route leads to counts as away. Streams end with `end`.
+    /// Speaks gRPC too, until `end`; serve it with [`Gateway::serve`].
+    ///
+    /// # Errors
+    /// When the services cannot be described, which is a mistake of ours.
+    pub fn with_rpc(
+        mut self,
+        auth: &Arc<Auth>,
+        options: rpc::Options,
+        end: CancellationToken,
+    ) -> Result<Self, BoxError> {
+        let lines = Lines::new(&self.routes.services(), auth);
+        let web = lines.open(auth.clone(), options, end)?;
+        self.rpc = Some((lines, web));
+        Ok(self)
+    }
+
+    /// The ways to the services, for whoever calls them; `None` without gRPC.
+    pub fn lines(&self) -> Option<&Lines> {
+        self.rpc.as_ref().map(|(lines, _)| lines)
+    }
+
+    /// Answers GraphQL at `/graphql`, over the gRPC of the services: say
+    /// [`with_rpc`](Gateway::with_rpc) first. A service without a line counts as away. Streams end
+    /// with `end`.
     #[must_use]
     pub fn with_graphql(
         self,
@@ -47,24 +81,41 @@ impl Gateway {
         options: graphql::Options,
         end: CancellationToken,
     ) -> Self {
-        let known = self.routes.services();
-        let to = |name| {
-            let upstreams = known.get(name).cloned().unwrap_or_else(|| Upstreams::new([]));
-            graphql::carrier::to(name, upstreams, auth)
-        };
-        let services = graphql::Services {
-            users: to("users"),
-            content: to("content"),
-            orders: to("orders"),
-            payments: to("payments"),
-            inventory: to("inventory"),
-            shipping: to("shipping"),
-        };
+        let services = graphql::Services::by(|name| self.lines().and_then(|lines| lines.to(name)));
         let routes = graphql::shop(services, auth.clone(), options, end).routes();
         self.with_routes(routes)
     }
 
-    /// Everything behind the public port, to be served with
+    /// Serves everything until shutdown.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), BoxError> {
+        let router = self.router();
+        match self.rpc {
+            Some((_, web)) => serve_bare_with_rpc(listener, router, web, shutdown).await,
+            None => serve_bare(listener, router, shutdown).await,
+        }
+    }
+
+    /// What has no route may be meant for gRPC without saying so.
+    fn not_passed(&self, request: &Request<Body>) -> Response {
+        let Some((_, web)) =
+            self.rpc.as_ref().filter(|(lines, _)| lines.cover(request.uri().path()))
+        else {
+            return Problem::not_found().into_response();
+        };
+        let preflight = (request.method() == Method::OPTIONS)
+            .then(|| web.preflight(request.headers()))
+            .flatten();
+        preflight.unwrap_or_else(|| Problem::unsupported_media_type(GRPC).into_response())
+    }
+
+    /// Everything behind the public port but gRPC, to be served with
     /// [`serve_bare`](shop_edge::serve::serve_bare).
     pub fn router(&self) -> Router {
         Router::new()
@@ -85,7 +136,8 @@ impl std::fmt::Debug for Gateway {
 }
 
 async fn index() -> Response {
-    let links = ["users", "sessions", "products", "accounts", "orders", "notifications"];
+    let links =
+        ["users", "sessions", "posts", "tags", "products", "accounts", "orders", "notifications"];
     let links: serde_json::Map<_, _> = links
         .into_iter()
         .map(|name| (name.to_owned(), json!({ "href": format!("/api/v1/{name}") })))
@@ -104,6 +156,6 @@ async fn readyz(State(gateway): State<Gateway>) -> Response {
 async fn pass(State(gateway): State<Gateway>, request: Request<Body>) -> Response {
     match gateway.routes.find(request.uri().path()) {
         Some(route) => gateway.proxy.pass(route.service, &route.upstreams, request).await,
-        None => Problem::not_found().into_response(),
+        None => gateway.not_passed(&request),
     }
 }

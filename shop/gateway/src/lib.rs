@@ -13,8 +13,8 @@
 //! # The parts
 //!
 //! - [`routes`] which path belongs to which service
-//! - [`upstreams`] where the copies of a service listen
 //! - [`proxy`] passing a call on
+//! - [`rpc`] the same for gRPC, with descriptions and health of all services
 //! - [`ready`] whether the whole shop can take orders
 //! - [`graphql`] one question instead of several calls
 
@@ -23,10 +23,8 @@ pub mod graphql;
 pub mod proxy;
 pub mod ready;
 pub mod routes;
-pub mod upstreams;
-
-mod lent;
+pub mod rpc;
 
 pub use gateway::Gateway;
 pub use routes::Route;
-pub use upstreams::Upstreams;
+pub use shop_edge::Upstreams;

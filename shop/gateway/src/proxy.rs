@@ -18,12 +18,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use shop_edge::Problem;
+use shop_edge::lent::Lender;
 use shop_edge::serve::BODY_LIMIT;
 use switchboard_core::chain;
 use tokio::time::error::Elapsed;
 
 use crate::Upstreams;
-use crate::lent::Lender;
 
 /// How long a service may take to begin its answer. The answer's body may stream for longer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,5 +1,6 @@
-//! Which path belongs to which service: data, longest prefix first.
+//! Which path belongs to which service: data, the most exact prefix first.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::Upstreams;
@@ -7,7 +8,8 @@ use crate::Upstreams;
 /// All paths under a prefix go to one service.
 #[derive(Clone, Debug)]
 pub struct Route {
-    /// Without a slash at its end: `/api/v1/users` covers itself and everything below it.
+    /// Without a slash at its end: `/api/v1/users` covers itself and everything below it. A segment
+    /// in braces stands for any one: `/api/v1/users/{id}/posts`.
     pub prefix: &'static str,
     /// The service, as health and errors name it.
     pub service: &'static str,
@@ -33,17 +35,33 @@ impl Route {
 
     /// A prefix ends where a segment ends: `/users` does not cover `/usersettings`.
     fn covers(&self, path: &str) -> bool {
-        path.strip_prefix(self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let mut segments = path.split('/');
+        self.prefix.split('/').all(|expected| {
+            segments.next().is_some_and(|segment| {
+                segment == expected || (is_any(expected) && !segment.is_empty())
+            })
+        })
     }
+
+    /// How exact the prefix is: how many segments it has, and how many of them it spells out.
+    fn exactness(&self) -> (usize, usize) {
+        let segments = self.prefix.split('/');
+        (segments.clone().count(), segments.filter(|segment| !is_any(segment)).count())
+    }
+}
+
+fn is_any(segment: &str) -> bool {
+    segment.starts_with('{')
 }
 
 // === impl Routes ===
 
 impl Routes {
-    /// Sorts them, so that the longest prefix wins.
+    /// Sorts them, so that the most exact prefix wins: the one of most segments, and of those the
+    /// one that spells out most.
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
         let mut routes: Vec<_> = routes.into_iter().collect();
-        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
+        routes.sort_by_key(|route| Reverse(route.exactness()));
         Self(routes)
     }
 
@@ -68,6 +86,8 @@ mod tests {
             Route::new("/api/v1/orders", "orders", at),
             Route::new("/api/v1/operator", "orders", at),
             Route::new("/api/v1/operator/users", "users", at),
+            Route::new("/api/v1/users/{id}/posts", "content", at),
+            Route::new("/api/v1/users/all/posts", "sums", at),
             Route::new("/api/v1/users", "users", at),
         ]);
         assert_eq!(routes.find(path).map(|route| route.service), expected, "{path}");
@@ -76,10 +96,20 @@ mod tests {
     #[test]
     fn the_longest_prefix_wins_and_ends_with_a_segment() {
         check("/api/v1/users", Some("users"));
-        check("/api/v1/users/1/posts", Some("users"));
+        check("/api/v1/users/1", Some("users"));
         check("/api/v1/usersettings", None);
         check("/api/v1/operator/sagas", Some("orders"));
         check("/api/v1/operator/users/dead", Some("users"));
         check("/", None);
+    }
+
+    #[test]
+    fn a_segment_in_braces_is_any_one_and_less_exact_than_its_name() {
+        check("/api/v1/users/1/posts", Some("content"));
+        check("/api/v1/users/1/posts/2", Some("content"));
+        check("/api/v1/users/all/posts", Some("sums"));
+        check("/api/v1/users/1/postscripts", Some("users"));
+        check("/api/v1/users//posts", Some("users"));
+        check("/api/v1/users/{id}", Some("users"));
     }
 }

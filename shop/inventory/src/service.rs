@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use shop_contracts::inventory::{COMMANDS, PRODUCTS};
-use shop_edge::{Deps, Health, Parts, insist};
+use shop_edge::{Deps, Health, Parts, insist, serve_with_rpc};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::{Retention, Topic};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::edge::rest;
+use crate::edge::{grpc, rest};
 use crate::{App, participant};
 
 /// The name of the service, its store and its messages' source.
@@ -43,6 +43,7 @@ pub async fn run(
     let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
     let app = App::new(&deps);
     let saga = participant::saga(&app, &deps);
+    let rpc = grpc::services(app.clone(), &deps);
     let routes = rest::routes(app.clone(), &deps);
     let listed = Arc::new(AtomicBool::new(false));
     let is_listed = Arc::clone(&listed);
@@ -55,7 +56,7 @@ pub async fn run(
         Ok::<(), crate::app::Error>(())
     };
     let relay = relay.run(shutdown.clone());
-    let edge = shop_edge::serve(listener, routes, health, shutdown.clone());
+    let edge = serve_with_rpc(listener, routes, rpc, health, shutdown.clone());
     Parts::new()
         .with("the relay", relay)
         .with("the first listing of products", listing)

@@ -9,10 +9,11 @@ use shop_contracts::orders::{OrderPlaced, OrderStatus};
 use shop_contracts::shipping::ShipTo;
 use shop_edge::idempotency::Ticket;
 use shop_edge::{Deps, Stored};
-use switchboard_core::{Clock, Context, Id, Rng, Timestamp};
+use switchboard_core::{Clock, Context, Id, Position, Rng, Timestamp};
 use switchboard_store::{
     CommitError, Expect, Row, Select, Store, StoreError, StoredEvent, Unit, Value,
 };
+use tokio::sync::watch;
 
 use crate::domain::order::{
     self, OrderData, OrderEvent, Past, entered, may_be_cancelled, recorded, stream,
@@ -151,12 +152,26 @@ impl App {
         Ok(View { row, history })
     }
 
+    /// The version of an order's row: it changes with its state.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or the store's.
+    pub async fn version(&self, id: &str) -> Result<u64, Error> {
+        Ok(self.store.row(&ORDERS, id).await?.ok_or(Error::NotFound)?.version)
+    }
+
     /// Everything that was recorded of an order, oldest first.
     ///
     /// # Errors
     /// The store's.
     pub async fn events(&self, id: &str) -> Result<Vec<StoredEvent>, StoreError> {
         self.store.stream(&stream(id), 0, EVENTS_MAX).await
+    }
+
+    /// Moves with every commit of this service, whatever it is about: who waits for an order looks
+    /// again then.
+    pub fn commits(&self) -> watch::Receiver<Position> {
+        self.store.watch()
     }
 
     /// Orders, newest first: of one user, or of all.
@@ -245,6 +260,16 @@ impl View {
             self.row.values[index] = status.as_str().into();
         }
         self.history.push(Past { status, at: now, reason });
+    }
+
+    /// The order as it was when its history had so many lines.
+    pub fn as_of(&self, lines: usize) -> Self {
+        let mut view = self.clone();
+        view.history.truncate(lines);
+        if let (Some(past), Some(index)) = (view.history.last(), ORDERS.index_of("status")) {
+            view.row.values[index] = past.status.as_str().into();
+        }
+        view
     }
 
     /// A text column that holds JSON.

@@ -1,7 +1,7 @@
 //! The service as a whole: what it owns, and how it runs.
 
 use shop_contracts::orders::{EVENTS, REPLIES};
-use shop_edge::{Deps, Health, Parts, insist};
+use shop_edge::{Deps, Health, Parts, insist, serve_with_rpc};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::Topic;
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
-use crate::edge::rest;
+use crate::edge::{grpc, rest};
 use crate::products::Products;
 
 /// The name of the service, its store and its messages' source.
@@ -44,9 +44,10 @@ pub async fn run(
         let products = products.clone();
         Health::of(&deps).check("products", move || products.is_complete())
     };
+    let rpc = grpc::services(app.clone(), &deps);
     let routes = rest::routes(app, &deps);
     let relay = relay.run(shutdown.clone());
-    let edge = shop_edge::serve(listener, routes, health, shutdown.clone());
+    let edge = serve_with_rpc(listener, routes, rpc, health, shutdown.clone());
     let catalogue = follow(products, shutdown.clone());
     let parts = Parts::new()
         .with("the relay", relay)

@@ -134,7 +134,7 @@ Examples:
   switchboard serve gateway --upstream orders=http://127.0.0.1:9001,http://127.0.0.1:9002 \\
       --upstream users=http://127.0.0.1:9003 …        one for each service")]
 pub struct Serve {
-    /// users, orders, payments, inventory, shipping, notifications, or gateway
+    /// users, content, orders, payments, inventory, shipping, notifications, or gateway
     pub(crate) service: String,
     #[command(flatten)]
     engines: EngineFlags,

@@ -295,9 +295,10 @@ impl Platform {
         let gateway = gateway(routes, &carrier, &shop)
             .with_routes(metrics)
             .with_routes(backups.routes())
+            .with_rpc(&auth, shop_gateway::rpc::Options::default(), doors.clone())
+            .map_err(StartError::Failed)?
             .with_graphql(&auth, guard::graphql(address.ip().is_loopback()), doors.clone());
-        let gateway =
-            tokio::spawn(shop_edge::serve::serve_bare(door, gateway.router(), doors.clone()));
+        let gateway = tokio::spawn(gateway.serve(door, doors.clone()));
         let parts = tokio::spawn(parts.run(end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
         Ok(Self { address, auth, doors, end, gateway, parts, carrier, folder })

@@ -105,9 +105,7 @@ impl Serving {
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
         let end = CancellationToken::new();
         let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
-        let graphql = guard::graphql(address.ip().is_loopback());
-        let mut gateway =
-            Gateway::new(routes).with_routes(metrics).with_graphql(&auth, graphql, end.clone());
+        let mut gateway = Gateway::new(routes).with_routes(metrics);
         let mut carrier = None;
         if engines.alone_because().is_none() {
             let mut rng = Rng::from_entropy();
@@ -136,9 +134,12 @@ impl Serving {
         } else {
             gateway = gateway.with_routes(without_console());
         }
-        gateway = gateway.with_routes(operator::routes(carrier.as_ref(), auth, clock));
-        let running =
-            tokio::spawn(shop_edge::serve::serve_bare(listener, gateway.router(), end.clone()));
+        let gateway = gateway
+            .with_rpc(&auth, shop_gateway::rpc::Options::default(), end.clone())
+            .map_err(StartError::Failed)?
+            .with_graphql(&auth, guard::graphql(address.ip().is_loopback()), end.clone())
+            .with_routes(operator::routes(carrier.as_ref(), auth, clock));
+        let running = tokio::spawn(gateway.serve(listener, end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
         Ok(Self { address, end, running, carrier, folder })
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use shop_contracts::{inventory, orders, payments, shipping, users};
+use shop_contracts::{content, inventory, orders, payments, shipping, users};
 use shop_edge::{Auth, AuthError, Deps, Process};
 use switchboard_core::{BoxError, Clock, Name, Rng, SystemClock};
 use switchboard_handler::{Description, Group};
@@ -40,7 +40,7 @@ pub struct Service {
 }
 
 /// All services of the shop.
-pub fn services() -> [Service; 6] {
+pub fn services() -> [Service; 7] {
     [
         Service {
             name: shop_users::NAME,
@@ -52,6 +52,22 @@ pub fn services() -> [Service; 6] {
             groups: |_| Vec::new(),
             paths: &["/api/v1/users", "/api/v1/sessions", "/api/v1/operator/users"],
             run: |listener, deps, end| Box::pin(shop_users::run(listener, deps, end)),
+        },
+        Service {
+            name: shop_content::NAME,
+            about: "posts, their tags and comments",
+            file: "content.db",
+            tables: shop_content::TABLES,
+            topics: shop_content::topics,
+            publishes: &[content::EVENTS, shop_content::removals::TOPIC],
+            groups: |deps| describe(shop_content::groups(&shop_content::App::new(deps), deps)),
+            paths: &[
+                "/api/v1/posts",
+                "/api/v1/users/{id}/posts",
+                "/api/v1/tags",
+                "/api/v1/operator/content",
+            ],
+            run: |listener, deps, end| Box::pin(shop_content::run(listener, deps, end)),
         },
         Service {
             name: shop_orders::NAME,
@@ -177,7 +193,7 @@ mod tests {
     fn every_group_is_declared_with_topics_that_are_declared() {
         let topology = whole().unwrap();
         let groups: Vec<_> = topology.groups.iter().map(|it| it.group.to_string()).collect();
-        assert_eq!(groups.len(), 10, "{groups:?}");
+        assert_eq!(groups.len(), 12, "{groups:?}");
         for group in &topology.groups {
             assert!(!group.topics.is_empty(), "{group:?}");
             for topic in &group.topics {

@@ -106,7 +106,7 @@ mod tests {
     fn what_is_wrong_is_named() {
         for (text, expected) in [
             ("orders", "SERVICE=http"),
-            ("odrers=http://a:1", "there are: users, orders"),
+            ("odrers=http://a:1", "there are: users, content, orders"),
             ("orders=", "`` is not an address"),
             ("orders=http://a", "`http://a` is not"),
             ("orders=https://a:1", "`https://a:1` is not"),

@@ -1,14 +1,14 @@
 //! The service as a whole: what it owns, and how it runs.
 
 use shop_contracts::shipping::COMMANDS;
-use shop_edge::{Deps, Health, Parts};
+use shop_edge::{Deps, Health, Parts, serve_with_rpc};
 use switchboard_core::BoxError;
 use switchboard_handler::Group;
 use switchboard_message::Topic;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::edge::rest;
+use crate::edge::{grpc, rest};
 use crate::{App, participant};
 
 /// The name of the service, its store and its messages' source.
@@ -38,9 +38,10 @@ pub async fn run(
     let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
     let app = App::new(&deps);
     let saga = participant::saga(&app, &deps);
+    let rpc = grpc::services(app.clone(), &deps);
     let routes = rest::routes(app, &deps);
     let relay = relay.run(shutdown.clone());
-    let edge = shop_edge::serve(listener, routes, Health::of(&deps), shutdown.clone());
+    let edge = serve_with_rpc(listener, routes, rpc, Health::of(&deps), shutdown.clone());
     Parts::new()
         .with("the relay", relay)
         .with("the group shipping.saga", saga.run(shutdown.clone()))

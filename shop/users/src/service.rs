@@ -1,14 +1,14 @@
 //! The service as a whole: what it owns, and how it runs.
 
 use shop_contracts::users::EVENTS;
-use shop_edge::{Deps, Health, Parts};
+use shop_edge::{Deps, Health, Parts, serve_with_rpc};
 use switchboard_core::BoxError;
 use switchboard_message::Topic;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
-use crate::edge::rest;
+use crate::edge::{grpc, rest};
 
 /// The name of the service, its store and its messages' source.
 pub const NAME: &str = "users";
@@ -31,10 +31,11 @@ pub async fn run(
     // accepts anything.
     let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
     let app = App::new(&deps);
-    let routes = rest::routes(app, &deps);
+    let (rpc, routes) = (grpc::services(app.clone(), &deps), rest::routes(app, &deps));
+    let edge = serve_with_rpc(listener, routes, rpc, Health::of(&deps), shutdown.clone());
     Parts::new()
         .with("the relay", relay.run(shutdown.clone()))
-        .with("the edge", shop_edge::serve(listener, routes, Health::of(&deps), shutdown.clone()))
+        .with("the edge", edge)
         .run(shutdown)
         .await
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
@@ -59,14 +60,20 @@ impl Principal {
     }
 }
 
-fn caller(parts: &Parts, auth: &Auth) -> Result<Option<Principal>, Problem> {
-    let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(None) };
+/// Who has sent these headers, in whatever protocol; `None` for nobody in particular.
+pub(crate) fn of_headers(headers: &HeaderMap, auth: &Auth) -> Result<Option<Principal>, Problem> {
+    let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let token = header.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let principal = token.and_then(|token| auth.verify(token));
     principal.map(Some).ok_or_else(|| Problem::invalid_token("The token is not valid, or expired."))
+}
+
+/// Whoever must be somebody is told how.
+pub(crate) fn nobody() -> Problem {
+    Problem::unauthorized("Show a token: `Authorization: Bearer …`.")
 }
 
 impl<S> FromRequestParts<S> for Principal
@@ -77,8 +84,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        caller(parts, &Arc::<Auth>::from_ref(state))?
-            .ok_or_else(|| Problem::unauthorized("Show a token: `Authorization: Bearer …`."))
+        of_headers(&parts.headers, &Arc::<Auth>::from_ref(state))?.ok_or_else(nobody)
     }
 }
 
@@ -90,6 +96,6 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        caller(parts, &Arc::<Auth>::from_ref(state)).map(Self)
+        of_headers(&parts.headers, &Arc::<Auth>::from_ref(state)).map(Self)
     }
 }

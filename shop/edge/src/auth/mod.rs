@@ -12,16 +12,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
 use ring::hmac;
 use switchboard_core::{Clock, Timestamp};
 
 pub use caller::{MaybePrincipal, Principal, Role};
+pub(crate) use caller::{nobody, of_headers};
 pub use keys::AuthError;
 
 use keys::Keys;
 use token::Tokens;
 
+/// What the service key is derived from, beside the seal. No cursor has a filter that begins so.
+const SERVICES: &[u8] = b"\x01services";
 /// Verified tokens that are remembered, so that a signature is not checked for every request.
 const REMEMBERED: usize = 4_096;
 
@@ -30,6 +35,8 @@ pub struct Auth {
     keys: Keys,
     /// The seal of the operator's token.
     operator: [u8; 32],
+    /// What services show one another.
+    service_key: String,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
     verified: Mutex<HashMap<String, (Principal, Timestamp)>>,
@@ -57,7 +64,8 @@ impl Auth {
     fn with(keys: Keys, clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
         let tokens = Tokens::new(&keys)?;
         let operator = seal(&keys.seal, &[keys.operator_token.as_bytes()]);
-        Ok(Self { keys, operator, tokens, clock, verified: Mutex::default() })
+        let service_key = URL_SAFE_NO_PAD.encode(seal(&keys.seal, &[SERVICES]));
+        Ok(Self { keys, operator, service_key, tokens, clock, verified: Mutex::default() })
     }
 
     /// A token that says who somebody is, for so long.
@@ -108,6 +116,17 @@ impl Auth {
     /// The operator's token, for programs of the same machine that may read the data folder.
     pub fn operator_token(&self) -> &str {
         &self.keys.operator_token
+    }
+
+    /// What the gateway and our own clients show to a service's gRPC port: it says that the call
+    /// comes from inside, never who has asked for it. Everybody with the same data folder has it.
+    pub fn service_key(&self) -> &str {
+        &self.service_key
+    }
+
+    /// Whether this is the service key, found out as [`Auth::is_operator`] does it.
+    pub fn is_service_key(&self, shown: &[u8]) -> bool {
+        self.seal(&[shown]) == self.seal(&[self.service_key.as_bytes()])
     }
 
     /// Seals what is handed to callers and must come back unchanged, such as cursors.

@@ -18,6 +18,32 @@ pub struct IdempotencyKey(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionalIdempotencyKey(pub Option<String>);
 
+impl IdempotencyKey {
+    /// A key that came in a message: bare, and required.
+    ///
+    /// # Errors
+    /// 400 for one that is empty, too long, or not visible ASCII.
+    pub fn of(text: &str) -> Result<String, Problem> {
+        let is_visible = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if is_visible && (1..=KEY_MAX).contains(&text.len()) {
+            return Ok(text.to_owned());
+        }
+        Err(Problem::bad_request(
+            "`idempotency_key` must be a text of 1 to 255 visible ASCII characters.",
+        ))
+    }
+}
+
+impl OptionalIdempotencyKey {
+    /// The same, where none is none.
+    ///
+    /// # Errors
+    /// As [`IdempotencyKey::of`].
+    pub fn of(text: &str) -> Result<Option<String>, Problem> {
+        if text.is_empty() { Ok(None) } else { IdempotencyKey::of(text).map(Some) }
+    }
+}
+
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut headers = headers.get_all("idempotency-key").iter();
     let Some(header) = headers.next() else { return Ok(None) };

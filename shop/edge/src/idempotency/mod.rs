@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use serde_json::Value as Body;
 use switchboard_core::Clock;
 use switchboard_store::{Column, Compare, Expect, Row, Select, Store, Table, Unit};
+use tonic::Code;
 
 pub use key::{IdempotencyKey, OptionalIdempotencyKey};
 pub use stored::Stored;
@@ -116,7 +117,7 @@ impl Idempotent {
         let row = format!("{user_id}\u{1f}{operation}\u{1f}{key}");
         if !self.in_flight.lock().insert(row.clone()) {
             let detail = "The first call with this Idempotency-Key is still running.";
-            return Err(Problem::conflict(detail).retry_after(1));
+            return Err(Problem::conflict(detail).with_code(Code::Aborted).retry_after(1));
         }
         let (clock, in_flight) = (self.clock.clone(), self.in_flight.clone());
         let (fingerprint, replaces) = (fingerprint(body), AtomicU64::new(0));

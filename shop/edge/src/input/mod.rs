@@ -1,6 +1,7 @@
 //! Bodies: parsed once, then asked field by field; every mistake is collected, and all are answered together.
 
 mod json;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -51,6 +52,15 @@ impl Input {
                 detail: "the body must be a JSON object".to_owned(),
             }])),
         }
+    }
+
+    /// Fields that came another way than as JSON, and are held to the same rules.
+    pub fn of(fields: Value) -> Self {
+        let fields = match fields {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        Self::at(fields, "#".to_owned())
     }
 
     fn at(fields: Map<String, Value>, pointer: String) -> Self {

@@ -5,6 +5,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
+use tonic::Code;
 
 use super::Problem;
 
@@ -15,6 +16,10 @@ pub struct Kind {
     pub slug: &'static str,
     /// The HTTP status that it always has.
     pub status: StatusCode,
+    /// The same over gRPC.
+    pub code: Code,
+    /// The stable word of `google.rpc.ErrorInfo`: the slug in capitals.
+    pub reason: &'static str,
     /// The same words for every problem of this kind.
     pub title: &'static str,
     /// What a caller does about it.
@@ -22,10 +27,12 @@ pub struct Kind {
 }
 
 macro_rules! kinds {
-    ($($name:ident = $status:ident $slug:literal $title:literal $about:literal;)*) => {
+    ($($name:ident = $status:ident $code:ident $slug:literal $title:literal $about:literal;)*) => {
         $(pub(super) static $name: Kind = Kind {
             slug: $slug,
             status: StatusCode::$status,
+            code: Code::$code,
+            reason: stringify!($name),
             title: $title,
             about: $about,
         };)*
@@ -35,51 +42,54 @@ macro_rules! kinds {
 }
 
 kinds! {
-    MALFORMED = BAD_REQUEST "malformed" "Malformed request"
+    MALFORMED = BAD_REQUEST InvalidArgument "malformed" "Malformed request"
         "The request cannot be read as what it claims to be. Repair it; sent again it fails again.";
-    UNAUTHORIZED = UNAUTHORIZED "unauthorized" "Sign in first"
+    UNAUTHORIZED = UNAUTHORIZED Unauthenticated "unauthorized" "Sign in first"
         "Send `Authorization: Bearer <token>` with a token from POST /api/v1/sessions.";
-    FORBIDDEN = FORBIDDEN "forbidden" "Not allowed"
+    FORBIDDEN = FORBIDDEN PermissionDenied "forbidden" "Not allowed"
         "The token is good and does not allow this. Only another caller can do it.";
-    NOT_FOUND = NOT_FOUND "not-found" "Not found"
+    NOT_FOUND = NOT_FOUND NotFound "not-found" "Not found"
         "Nothing is here, or nothing that this caller may know of.";
-    METHOD = METHOD_NOT_ALLOWED "method" "Method not allowed"
+    METHOD = METHOD_NOT_ALLOWED Unimplemented "method" "Method not allowed"
         "The resource is here and does not take this method; the header `Allow` names those it takes.";
-    NOT_ACCEPTABLE = NOT_ACCEPTABLE "not-acceptable" "Not acceptable"
+    NOT_ACCEPTABLE = NOT_ACCEPTABLE InvalidArgument "not-acceptable" "Not acceptable"
         "No representation fits the request's `Accept`. Ask for application/json.";
-    REQUEST_TIMEOUT = REQUEST_TIMEOUT "request-timeout" "The request took too long to arrive"
+    REQUEST_TIMEOUT = REQUEST_TIMEOUT DeadlineExceeded "request-timeout"
+        "The request took too long to arrive"
         "The body did not arrive in time. Nothing has happened; send it again.";
-    CONFLICT = CONFLICT "conflict" "Conflict with the present state"
+    CONFLICT = CONFLICT FailedPrecondition "conflict" "Conflict with the present state"
         "The state of things does not allow it now. Look at the resource, then decide again.";
-    GONE = GONE "gone" "Gone"
+    GONE = GONE NotFound "gone" "Gone"
         "It was here and will not come back.";
-    PRECONDITION_FAILED = PRECONDITION_FAILED "precondition-failed" "Precondition failed"
+    PRECONDITION_FAILED = PRECONDITION_FAILED Aborted "precondition-failed" "Precondition failed"
         "The resource has changed since the caller read it. Read it again.";
-    TOO_LARGE = PAYLOAD_TOO_LARGE "too-large" "Body too large"
+    TOO_LARGE = PAYLOAD_TOO_LARGE ResourceExhausted "too-large" "Body too large"
         "Send less, or in several requests.";
-    URI_TOO_LONG = URI_TOO_LONG "uri-too-long" "Address too long"
+    URI_TOO_LONG = URI_TOO_LONG InvalidArgument "uri-too-long" "Address too long"
         "Shorten the address.";
-    MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE "media-type" "Unsupported media type"
+    MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE InvalidArgument "media-type" "Unsupported media type"
         "Send the body as the header `Accept` (or `Accept-Patch`, `Accept-Encoding`) says.";
-    VALIDATION = UNPROCESSABLE_ENTITY "validation" "Invalid content"
+    VALIDATION = UNPROCESSABLE_ENTITY InvalidArgument "validation" "Invalid content"
         "The body is understood and its content is wrong. `errors` lists every mistake with its place.";
-    UNPROCESSABLE = UNPROCESSABLE_ENTITY "unprocessable" "Cannot be processed"
+    UNPROCESSABLE = UNPROCESSABLE_ENTITY InvalidArgument "unprocessable" "Cannot be processed"
         "The request is understood and contradicts itself or an earlier one; `detail` says how.";
-    PRECONDITION_REQUIRED = PRECONDITION_REQUIRED "precondition-required" "Precondition required"
+    PRECONDITION_REQUIRED = PRECONDITION_REQUIRED FailedPrecondition "precondition-required"
+        "Precondition required"
         "Say which version you mean, with `If-Match`.";
-    TOO_MANY_REQUESTS = TOO_MANY_REQUESTS "too-many-requests" "Too many requests"
+    TOO_MANY_REQUESTS = TOO_MANY_REQUESTS ResourceExhausted "too-many-requests" "Too many requests"
         "Wait for as long as `Retry-After` says.";
-    HEADERS_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "Headers too large"
+    HEADERS_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE ResourceExhausted "headers-too-large"
+        "Headers too large"
         "Send fewer or shorter headers.";
-    INTERNAL = INTERNAL_SERVER_ERROR "internal" "Internal error"
+    INTERNAL = INTERNAL_SERVER_ERROR Internal "internal" "Internal error"
         "A mistake on our side. The `instance` helps to find it in the traces.";
-    NOT_IMPLEMENTED = NOT_IMPLEMENTED "not-implemented" "Not implemented"
+    NOT_IMPLEMENTED = NOT_IMPLEMENTED Unimplemented "not-implemented" "Not implemented"
         "Nobody here understands this method.";
-    BAD_GATEWAY = BAD_GATEWAY "bad-gateway" "A service broke off"
+    BAD_GATEWAY = BAD_GATEWAY Unavailable "bad-gateway" "A service broke off"
         "It is unknown whether the request took effect. Repeat it with the same Idempotency-Key.";
-    UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "Temporarily unavailable"
+    UNAVAILABLE = SERVICE_UNAVAILABLE Unavailable "unavailable" "Temporarily unavailable"
         "Nothing has happened. Try again after `Retry-After` seconds.";
-    TIMEOUT = GATEWAY_TIMEOUT "timeout" "No answer in time"
+    TIMEOUT = GATEWAY_TIMEOUT DeadlineExceeded "timeout" "No answer in time"
         "It is unknown whether the request took effect. Repeat it with the same Idempotency-Key.";
 }
 
@@ -133,5 +143,9 @@ mod tests {
         let titles: BTreeSet<_> = KINDS.iter().map(|kind| kind.title).collect();
         assert_eq!((slugs.len(), titles.len()), (KINDS.len(), KINDS.len()));
         assert!(KINDS.is_sorted_by_key(|kind| kind.status));
+        for kind in KINDS {
+            assert_eq!(kind.reason, kind.slug.replace('-', "_").to_uppercase());
+            assert!(kind.reason.len() <= 63 && kind.code != Code::Ok, "{kind:?}");
+        }
     }
 }

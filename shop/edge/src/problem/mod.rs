@@ -15,6 +15,7 @@ use http::header::{
 use serde::Serialize;
 use switchboard_core::chain;
 use switchboard_store::{CommitError, StoreError};
+use tonic::Code;
 
 pub use kinds::{KINDS, Kind, routes};
 
@@ -27,6 +28,8 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
+    code: Code,
+    reason: &'static str,
     uri: String,
     title: &'static str,
     detail: String,
@@ -63,6 +66,8 @@ impl Problem {
     fn new(kind: &Kind, detail: impl Into<String>) -> Self {
         Self {
             status: kind.status,
+            code: kind.code,
+            reason: kind.reason,
             uri: kind.uri(),
             title: kind.title,
             detail: detail.into(),
@@ -77,7 +82,8 @@ impl Problem {
             Some(kind) => Self::new(kind, kind.about),
             None => {
                 let title = status.canonical_reason().unwrap_or("Error");
-                Self::new(&Kind { slug: "", status, title, about: "" }, title)
+                let code = crate::rpc::status::code_of(status);
+                Self::new(&Kind { slug: "", status, code, reason: "", title, about: "" }, title)
             }
         }
     }
@@ -140,6 +146,11 @@ impl Problem {
     /// 409: the state of things does not allow it.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(&kinds::CONFLICT, detail)
+    }
+
+    /// 409: it would be there twice.
+    pub fn taken(detail: impl Into<String>) -> Self {
+        Self::conflict(detail).with_code(Code::AlreadyExists)
     }
 
     /// 410: it was there once.
@@ -213,6 +224,53 @@ impl Problem {
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         self.with_header(RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// The same, more exactly said over gRPC: a conflict can be that something exists already.
+    #[must_use]
+    pub fn with_code(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
+    /// A problem that was told before: from its JSON form, as it was stored or came from a service.
+    pub fn of_json(told: &serde_json::Value) -> Self {
+        let kind = KINDS.iter().find(|kind| told["type"] == *kind.uri());
+        let status = told["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+        let problem = match kind {
+            Some(kind) => Self::new(kind, ""),
+            None => Self::of_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)),
+        };
+        let detail = told["detail"].as_str().map_or_else(|| problem.detail.clone(), str::to_owned);
+        Self { detail, ..problem }
+    }
+
+    pub(crate) fn of_kind(kind: &Kind, detail: String, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new(kind, detail) }
+    }
+
+    /// Its status over gRPC.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Its kind as a stable word in capitals; empty for `about:blank`.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    pub(crate) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    pub(crate) fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// After how many seconds it may be tried again, if it says so.
+    pub fn seconds(&self) -> Option<u64> {
+        let (_, value) = self.headers.iter().find(|(name, _)| *name == RETRY_AFTER)?;
+        value.to_str().ok()?.parse().ok()
     }
 
     /// Its HTTP status.

@@ -1,24 +1,27 @@
 //! Connections: so many at once, each HTTP/1.1 or HTTP/2 without TLS as its first bytes say, all ended in bounded time.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use switchboard_core::Rng;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
+
+use super::aged::Aged;
 
 /// Connections that are open at once; further ones wait in the system's queue.
 const CONNECTIONS: usize = 2_048;
@@ -26,6 +29,20 @@ const CONNECTIONS: usize = 2_048;
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// Calls that one HTTP/2 connection may have open.
 const STREAMS: u32 = 256;
+/// Streams that a peer has reset and that still wait to be accepted: whoever resets faster than we
+/// accept is cut off.
+const RESETS_PENDING: usize = 20;
+/// Streams that were reset because of the peer's mistakes, over the life of a connection.
+const RESETS_OWN: usize = 256;
+/// An HTTP/2 connection is asked for a sign of life after so long in silence.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// One that gives none for so long is closed.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// A connection takes no more calls after so long, up to a tenth more or less, so that clients
+/// spread anew over the copies of a service.
+const AGE: Duration = Duration::from_secs(1_800);
+/// Calls that are running then have so long.
+pub(super) const AGE_GRACE: Duration = Duration::from_secs(60);
 /// Bytes of headers that are read, in HTTP/2; HTTP/1.1 has hyper's limit of 100 headers.
 const HEADERS_MAX: u32 = 32 << 10;
 /// How long calls that are running may take to end after shutdown began.
@@ -35,10 +52,14 @@ const SHORTAGE: Duration = Duration::from_millis(100);
 
 /// Accepts until shutdown; then idle connections close at once, and calls that are running have
 /// three seconds.
-pub(super) async fn run(listener: TcpListener, routes: Router, shutdown: CancellationToken) {
+pub(super) async fn run<S>(listener: TcpListener, routes: S, shutdown: CancellationToken)
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
     let builder = builder();
+    let mut rng = Rng::from_entropy();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
     // Dropped last, it ends whatever is still running.
     let mut connections = JoinSet::new();
     loop {
@@ -65,7 +86,7 @@ pub(super) async fn run(listener: TcpListener, routes: Router, shutdown: Cancell
         // With upgrades, so that a route may speak WebSocket.
         let connection =
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
+        let connection = Aged::new(connection, age(&mut rng), &shutdown);
         connections.spawn(async move {
             let _slot = slot;
             if let Err(error) = connection.await {
@@ -74,7 +95,8 @@ pub(super) async fn run(listener: TcpListener, routes: Router, shutdown: Cancell
         });
     }
     drop(listener);
-    if tokio::time::timeout(PATIENCE, graceful.shutdown()).await.is_err() {
+    let ending = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(PATIENCE, ending).await.is_err() {
         tracing::info!(left = connections.len(), "cut connections that did not end");
     }
     connections.shutdown().await;
@@ -87,8 +109,19 @@ fn builder() -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(RESETS_PENDING)
+        .max_local_error_reset_streams(RESETS_OWN)
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .max_header_list_size(HEADERS_MAX);
     builder
+}
+
+/// Connections that begin together must not end together.
+fn age(rng: &mut Rng) -> Duration {
+    let tenth = AGE / 10;
+    let spread = u64::try_from(2 * tenth.as_millis()).unwrap_or(u64::MAX);
+    AGE - tenth + Duration::from_millis(rng.below(spread))
 }
 
 async fn accept(

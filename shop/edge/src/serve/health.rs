@@ -64,12 +64,22 @@ impl Health {
             .merge(beside)
     }
 
-    async fn answer(&self, draining: bool) -> Response {
+    /// Whether everything holds now.
+    pub(crate) async fn holds(&self) -> bool {
+        self.asked().await.iter().all(|(_, holds)| *holds)
+    }
+
+    async fn asked(&self) -> Vec<(&'static str, bool)> {
         let asked = self.checks.iter().map(|(name, holds)| async {
-            let holds = tokio::time::timeout(PATIENCE, holds()).await.unwrap_or(false);
-            ((*name).to_owned(), Value::from(holds))
+            (*name, tokio::time::timeout(PATIENCE, holds()).await.unwrap_or(false))
         });
-        let checks: Map<_, _> = join_all(asked).await.into_iter().collect();
+        join_all(asked).await
+    }
+
+    async fn answer(&self, draining: bool) -> Response {
+        let asked = self.asked().await;
+        let named = asked.into_iter().map(|(name, holds)| (name.to_owned(), Value::from(holds)));
+        let checks: Map<_, _> = named.collect();
         let holds = checks.values().all(|holds| *holds == true);
         let (status, word) = match (draining, holds) {
             (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),

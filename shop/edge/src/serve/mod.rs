@@ -1,11 +1,14 @@
 //! One listener with everything around its routes: request ids, problems for every error, safe headers, health, a bounded end.
 
 mod accept;
+mod aged;
 mod around;
+mod fork;
 mod health;
 mod refine;
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +19,15 @@ use axum::response::{IntoResponse, Response};
 use switchboard_core::BoxError;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower::Layer;
+use tower::{Layer, Service};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use health::Health;
 
 use crate::Problem;
+use crate::rpc::Rpc;
 use around::Around;
+use fork::Fork;
 
 /// The largest body that is read, in bytes.
 pub const BODY_LIMIT: usize = 1 << 20;
@@ -47,6 +52,22 @@ pub async fn serve(
     serve_bare(listener, routes, shutdown).await
 }
 
+/// The same with gRPC on the same port. Its health says what `/readyz` says.
+///
+/// # Errors
+/// When the listener fails, or the services cannot be described.
+pub async fn serve_with_rpc(
+    listener: TcpListener,
+    routes: Router,
+    rpc: Rpc,
+    health: Health,
+    shutdown: CancellationToken,
+) -> Result<(), BoxError> {
+    let guard = rpc.open(health.clone(), shutdown.clone())?;
+    let routes = routes.merge(health.routes(shutdown.clone()));
+    serve_bare_with_rpc(listener, routes, guard, shutdown).await
+}
+
 /// The same without health routes, for routers that bring their own.
 ///
 /// # Errors
@@ -59,6 +80,25 @@ pub async fn serve_bare(
     // A listener that cannot be asked for its address cannot be accepted from either.
     listener.local_addr()?;
     accept::run(listener, wrap(routes), shutdown).await;
+    Ok(())
+}
+
+/// The same with gRPC on the same port.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_bare_with_rpc<R>(
+    listener: TcpListener,
+    routes: Router,
+    rpc: R,
+    shutdown: CancellationToken,
+) -> Result<(), BoxError>
+where
+    R: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    R::Future: Send + 'static,
+{
+    listener.local_addr()?;
+    accept::run(listener, Fork::new(wrap(routes), rpc), shutdown).await;
     Ok(())
 }
 

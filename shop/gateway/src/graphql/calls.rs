@@ -1,7 +1,6 @@
 //! The services that answer questions, and the calls to them: each with what is left of the caller's time, their token, and their trace.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use shop_contracts::rpc::content::content_service_client::ContentServiceClient;
 use shop_contracts::rpc::inventory::inventory_service_client::InventoryServiceClient;
@@ -9,6 +8,7 @@ use shop_contracts::rpc::orders::order_service_client::OrderServiceClient;
 use shop_contracts::rpc::payments::payment_service_client::PaymentServiceClient;
 use shop_contracts::rpc::shipping::shipping_service_client::ShippingServiceClient;
 use shop_contracts::rpc::users::user_service_client::UserServiceClient;
+use shop_edge::rpc::{Deadline, Line};
 use shop_edge::{Auth, Problem};
 use switchboard_core::BoxError;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use tonic::body::Body;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Request, Response, Status};
 use tower::util::BoxCloneSyncService;
-use tower::{Service, ServiceExt};
+use tower::{Service, ServiceExt, service_fn};
 
 use super::caller::Caller;
 
@@ -75,6 +75,37 @@ pub(super) type Answer<T> = Result<T, Failed>;
 
 // === impl Services ===
 
+impl Services {
+    /// Over these lines, by the services' names. One without a line counts as away.
+    pub fn by<'l>(line: impl Fn(&'static str) -> Option<&'l Line>) -> Self {
+        let to = |name| over(name, line(name));
+        Self {
+            users: to("users"),
+            content: to("content"),
+            orders: to("orders"),
+            payments: to("payments"),
+            inventory: to("inventory"),
+            shipping: to("shipping"),
+        }
+    }
+}
+
+fn over(service: &'static str, line: Option<&Line>) -> Channel {
+    let line = line.cloned();
+    channel(service_fn(move |request: http::Request<Body>| {
+        let line = line.clone();
+        async move {
+            match line {
+                Some(line) => line.send(request.map(axum::body::Body::new)).await,
+                None => {
+                    let detail = format!("The {service} service is not part of this shop.");
+                    Err(Problem::unavailable(detail).into())
+                }
+            }
+        }
+    }))
+}
+
 impl std::fmt::Debug for Services {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Services")
@@ -108,9 +139,12 @@ impl Calls {
     /// A message on its way, with the time that is left.
     pub(super) fn ask<T>(&self, message: T) -> Request<T> {
         let mut request = self.follow(message);
-        // Zero would be no bound at all to some servers; one that is too late soon learns it.
         let left = self.caller.deadline.saturating_duration_since(Instant::now());
-        request.set_timeout(left.max(Duration::from_millis(1)));
+        // When nothing is left there is no way on; whoever is asked still must not take for ever.
+        let onward = Deadline::after(left).onward();
+        let onward = onward.and_then(|value| MetadataValue::try_from(value.as_bytes()).ok());
+        let soon = MetadataValue::from_static("1m");
+        request.metadata_mut().insert("grpc-timeout", onward.unwrap_or(soon));
         request
     }
 
@@ -141,7 +175,7 @@ pub(super) fn answered<T>(service: &'static str, answer: Result<Response<T>, Sta
 
 /// How a call failed, as the shop's kind of problem.
 pub(super) fn failed(service: &'static str, status: &Status) -> Failed {
-    let problem = problem_of(service, status);
+    let problem = Problem::from(status);
     if problem.status().is_server_error() {
         tracing::warn!(service, code = ?status.code(), message = status.message(), "a call failed");
     }
@@ -152,26 +186,6 @@ pub(super) fn failed(service: &'static str, status: &Status) -> Failed {
 pub(super) fn incomplete(service: &'static str) -> Failed {
     tracing::error!(service, "an answer lacks what it must have");
     Failed { service, problem: Problem::internal() }
-}
-
-fn problem_of(service: &str, status: &Status) -> Problem {
-    use tonic::Code;
-    let text = status.message();
-    match status.code() {
-        Code::InvalidArgument | Code::OutOfRange => Problem::bad_request(text),
-        Code::Unauthenticated => Problem::unauthorized(text),
-        Code::PermissionDenied => Problem::forbidden(text),
-        Code::NotFound => Problem::not_found(),
-        Code::AlreadyExists | Code::Aborted | Code::FailedPrecondition => Problem::conflict(text),
-        Code::ResourceExhausted => Problem::too_many_requests(text, 1),
-        Code::DeadlineExceeded | Code::Cancelled => {
-            Problem::gateway_timeout(format!("The {service} service did not answer in time."))
-        }
-        Code::Unavailable => {
-            Problem::unavailable(format!("The {service} service cannot be reached now."))
-        }
-        _ => Problem::internal(),
-    }
 }
 
 // === impl Failed ===

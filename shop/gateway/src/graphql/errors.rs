@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
-use axum::response::IntoResponse;
 use http::StatusCode;
-use http::header::RETRY_AFTER;
 use serde_json::json;
 use shop_edge::Problem;
 
@@ -25,14 +23,6 @@ pub(super) enum Code {
     PersistedQueryNotFound,
     /// Only registered documents run here.
     PersistedQueryOnly,
-}
-
-/// The code of a problem's kind: `NOT_FOUND` for `/problems/not-found`.
-pub(super) fn code_of(problem: &Problem) -> String {
-    let body = problem.to_json();
-    let uri = body["type"].as_str().unwrap_or_default();
-    let slug = uri.strip_prefix("/problems/").unwrap_or("internal");
-    slug.to_ascii_uppercase().replace('-', "_")
 }
 
 /// The error that a problem is in an answer.
@@ -61,7 +51,7 @@ fn extensions_of(problem: &Problem) -> ErrorExtensionValues {
             all.set(name, value);
         }
     };
-    set("code", code_of(problem).into());
+    set("code", problem.reason().into());
     set("status", problem.status().as_u16().into());
     set("type", body["type"].clone());
     set("title", body["title"].clone());
@@ -69,10 +59,7 @@ fn extensions_of(problem: &Problem) -> ErrorExtensionValues {
     if !problem.errors().is_empty() {
         set("errors", json!(problem.errors()));
     }
-    // A problem keeps its headers to itself until it is an answer.
-    let headers = problem.clone().into_response().into_parts().0.headers;
-    let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    if let Some(seconds) = seconds.and_then(|text| text.parse::<u64>().ok()) {
+    if let Some(seconds) = problem.seconds() {
         set("retryAfter", seconds.into());
     }
     all
@@ -108,16 +95,22 @@ pub(super) fn gather_away(response: &mut Response) {
     }
 }
 
-/// The problem that an error of an answer was, as far as it can be told from outside: its status and
-/// what it says. `None` for errors of the document itself.
+/// The problem that an error of an answer was, as far as it can be told from outside: its kind, what
+/// it says, and how long to wait. `None` for errors of the document itself.
 pub fn problem_of(error: &ServerError) -> Option<Problem> {
     if let Some(problem) = error.source::<Problem>() {
         return Some(problem.clone());
     }
-    let extensions = error.extensions.as_ref()?;
-    let Value::Number(status) = extensions.get("status")? else { return None };
-    let status = StatusCode::from_u16(u16::try_from(status.as_u64()?).ok()?).ok()?;
-    Some(Problem::of_status(status))
+    let told = error.extensions.as_ref()?;
+    let field = |name: &str| told.get(name).and_then(|value| value.clone().into_json().ok());
+    let (kind, status) = (field("type")?, field("status")?);
+    let told = json!({ "type": kind, "status": status, "detail": error.message });
+    let problem = Problem::of_json(&told);
+    let seconds = field("retryAfter").and_then(|seconds| seconds.as_u64());
+    Some(match seconds {
+        Some(seconds) => problem.retry_after(seconds),
+        None => problem,
+    })
 }
 
 /// The same error with a code, unless it has one.
@@ -199,20 +192,22 @@ mod tests {
 
     #[test]
     fn g7_every_kind_of_problem_has_a_code_and_comes_back_as_itself() {
-        let mut codes = std::collections::BTreeSet::new();
         for kind in KINDS {
-            let problem = Problem::of_status(kind.status);
+            let told = json!({ "type": kind.uri(), "detail": "This is what is wrong." });
+            let problem = Problem::of_json(&told).retry_after(3);
             let error = error_of(&problem);
-            codes.insert(carried(&error).unwrap().to_owned());
+            assert_eq!(carried(&error), Some(kind.reason));
             assert_eq!(problem_of(&error), Some(problem.clone()));
-            // Over the wire the source is gone, and the status is enough.
+            // Over the wire the source is gone, and what it says is enough.
             let wire: ServerError =
                 serde_json::from_value(serde_json::to_value(&error).unwrap()).unwrap();
             let back = problem_of(&wire).unwrap();
-            assert_eq!((back.status(), code_of(&back)), (problem.status(), code_of(&problem)));
+            assert_eq!((back.reason(), back.status()), (kind.reason, kind.status));
+            assert_eq!((back.detail(), back.seconds()), (problem.detail(), Some(3)));
+            // Nor does the way over gRPC change it.
+            let over = Problem::from(&tonic::Status::from(problem.clone()));
+            assert_eq!(error_of(&over).extensions, error.extensions);
         }
-        assert!(codes.len() + 1 >= KINDS.len(), "two kinds share the status 422: {codes:?}");
-        assert!(codes.contains("NOT_FOUND") && codes.contains("TOO_MANY_REQUESTS"));
     }
 
     #[test]

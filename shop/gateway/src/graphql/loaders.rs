@@ -48,6 +48,10 @@ pub(super) struct ShipmentOf(pub(super) String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct AccountId(pub(super) String);
 
+/// The first events of an account, so many at most.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct EventsOf(pub(super) String, pub(super) i32);
+
 /// The loaders of one operation.
 pub(super) fn of(calls: Calls) -> Loaders {
     let tasks = Mutex::new(JoinSet::new());
@@ -93,39 +97,37 @@ by_id!(ShipmentOf => shipping.batch_get_shipments(|order_ids| {
 by_id!(AccountId => payments.batch_get_accounts(|ids| payments::BatchGetAccountsRequest { ids })
     .accounts -> payments::Account, by id);
 
-impl Load<PostsOf> for Loader {
-    type Value = content::PostsOfAuthor;
-    type Error = Failed;
+/// Loads the first things under many parents, with one call for each length.
+macro_rules! first {
+    ($key:ident => $service:ident.$method:ident($request:expr).$items:ident -> $item:ty,
+        by $id:ident) => {
+        impl Load<$key> for Loader {
+            type Value = $item;
+            type Error = Failed;
 
-    async fn load(&self, keys: &[PostsOf]) -> Answer<HashMap<PostsOf, Self::Value>> {
-        let mut found = HashMap::new();
-        for (limit, author_ids) in by_limit(keys.iter().map(|PostsOf(id, limit)| (*limit, id))) {
-            let request = content::BatchListPostsRequest { author_ids, limit };
-            let answer = self.0.content().batch_list_posts(self.0.ask(request)).await;
-            for posts in answered("content", answer)?.authors {
-                found.insert(PostsOf(posts.author_id.clone(), limit), posts);
+            async fn load(&self, keys: &[$key]) -> Answer<HashMap<$key, $item>> {
+                let mut found = HashMap::new();
+                for (limit, ids) in by_limit(keys.iter().map(|$key(id, limit)| (*limit, id))) {
+                    let answer = self.0.$service().$method(self.0.ask($request(ids, limit))).await;
+                    for item in answered(stringify!($service), answer)?.$items {
+                        found.insert($key(item.$id.clone(), limit), item);
+                    }
+                }
+                Ok(found)
             }
         }
-        Ok(found)
-    }
+    };
 }
 
-impl Load<CommentsOf> for Loader {
-    type Value = content::CommentsOfPost;
-    type Error = Failed;
-
-    async fn load(&self, keys: &[CommentsOf]) -> Answer<HashMap<CommentsOf, Self::Value>> {
-        let mut found = HashMap::new();
-        for (limit, post_ids) in by_limit(keys.iter().map(|CommentsOf(id, limit)| (*limit, id))) {
-            let request = content::BatchListCommentsRequest { post_ids, limit };
-            let answer = self.0.content().batch_list_comments(self.0.ask(request)).await;
-            for comments in answered("content", answer)?.posts {
-                found.insert(CommentsOf(comments.post_id.clone(), limit), comments);
-            }
-        }
-        Ok(found)
-    }
-}
+first!(PostsOf => content.batch_list_posts(|author_ids, limit| {
+    content::BatchListPostsRequest { author_ids, limit }
+}).authors -> content::PostsOfAuthor, by author_id);
+first!(CommentsOf => content.batch_list_comments(|post_ids, limit| {
+    content::BatchListCommentsRequest { post_ids, limit }
+}).posts -> content::CommentsOfPost, by post_id);
+first!(EventsOf => payments.batch_list_account_events(|account_ids, limit| {
+    payments::BatchListAccountEventsRequest { account_ids, limit }
+}).accounts -> payments::EventsOfAccount, by account_id);
 
 /// One field of a document has one limit, so this is one group for each field that asks.
 fn by_limit<'a>(keys: impl Iterator<Item = (i32, &'a String)>) -> BTreeMap<i32, Vec<String>> {

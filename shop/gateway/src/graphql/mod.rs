@@ -15,7 +15,6 @@
 //! - `explorer` the page for people
 
 pub mod calls;
-pub mod carrier;
 pub mod options;
 pub mod persisted;
 pub mod schema;

@@ -65,10 +65,14 @@ async fn adjust(
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
     caller.require_operator()?;
-    let on_hand = input.integer("on_hand", 0..=ON_HAND_MAX);
+    let on_hand = on_hand(&mut input);
     input.finish()?;
     let stock = edge.app.adjust(context, &sku, on_hand).await?;
     Ok(Json(stock_json(&sku, stock)))
+}
+
+pub(super) fn on_hand(input: &mut Input) -> i64 {
+    input.integer("on_hand", 0..=ON_HAND_MAX)
 }
 
 fn product_json(product: &Product) -> Value {

@@ -1,4 +1,6 @@
 //! Thin translators over [`App`](crate::App).
 
+pub mod grpc;
 pub mod rest;
 mod sagas;
+mod watch;

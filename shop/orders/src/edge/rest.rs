@@ -16,7 +16,7 @@ use shop_edge::{
     Auth, Deps, IdempotencyKey, Idempotent, Input, Page, Principal, Problem, RequestContext,
     Stored, operator,
 };
-use switchboard_core::Timestamp;
+use switchboard_core::{Context, Timestamp};
 use switchboard_store::{Row, StoredEvent};
 
 use crate::app::{App, Error, View, Wanted};
@@ -40,16 +40,22 @@ impl FromRef<Edge> for Arc<Auth> {
     }
 }
 
+impl Edge {
+    pub(super) fn new(app: App, deps: &Deps) -> Self {
+        let idempotent = Idempotent::new(deps.store.clone(), deps.clock.clone());
+        Self { app, auth: deps.auth.clone(), idempotent }
+    }
+}
+
 /// All routes of the service.
 pub fn routes(app: App, deps: &Deps) -> Router {
-    let idempotent = Idempotent::new(deps.store.clone(), deps.clock.clone());
     let sagas = super::sagas::routes(app.clone(), deps);
     Router::new()
         .route("/api/v1/orders", get(list).post(place))
         .route("/api/v1/orders/{id}", get(show))
         .route("/api/v1/orders/{id}/events", get(events))
         .route("/api/v1/orders/{id}/cancellation", post(cancel))
-        .with_state(Edge { app, auth: deps.auth.clone(), idempotent })
+        .with_state(Edge::new(app, deps))
         .nest("/api/v1/operator/orders", operator::routes(deps))
         .nest("/api/v1/operator/sagas", sagas)
 }
@@ -59,6 +65,17 @@ async fn place(
     caller: Principal,
     RequestContext(context): RequestContext,
     IdempotencyKey(key): IdempotencyKey,
+    input: Input,
+) -> Result<Stored, Problem> {
+    placed(&edge, caller, context, key, input).await
+}
+
+/// Places the order that the input describes, in whatever protocol it came, once for each key.
+pub(super) async fn placed(
+    edge: &Edge,
+    caller: Principal,
+    context: Context,
+    key: String,
     mut input: Input,
 ) -> Result<Stored, Problem> {
     let body = input.as_value();
@@ -114,7 +131,7 @@ async fn list(
     Ok(collection.map(|row| summary(&row)).into_response())
 }
 
-async fn own(edge: &Edge, caller: &Principal, id: &str) -> Result<View, Problem> {
+pub(super) async fn own(edge: &Edge, caller: &Principal, id: &str) -> Result<View, Problem> {
     let view = edge.app.order(id).await?;
     caller.owns_or_404(view.row.text("user_id"))?;
     Ok(view)

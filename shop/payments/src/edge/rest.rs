@@ -19,13 +19,11 @@ use shop_edge::{
 use switchboard_core::{Context, Timestamp};
 use switchboard_store::{StoredEvent, Value as Cell};
 
+use super::moving::{self, Asked};
 use crate::app::{App, Error, Moment, Movement, View};
-use crate::domain::Refusal;
 
 /// Events on a page when nobody says how many.
 const EVENTS_LISTED: usize = 1_000;
-/// The largest amount of one movement, in minor units.
-const AMOUNT_MAX: i64 = 1_000_000_000_000;
 
 #[derive(Clone)]
 struct Edge {
@@ -145,33 +143,13 @@ async fn moved(
     context: Context,
     key: Option<String>,
     movement: Movement,
-    mut input: Input,
+    input: Input,
 ) -> Result<Stored, Problem> {
-    let view = edge.app.account(&id, Moment::Now).await?;
-    caller.owns_or_404(&view.account.owner_id)?;
-    if caller.user_id != view.account.owner_id {
-        return Err(Problem::forbidden("Only the owner moves money."));
-    }
-    let body = input.as_value();
-    let amount = input.integer("amount", 1..=AMOUNT_MAX);
-    input.finish()?;
-    let answer = |moved: Result<&View, Refusal>| match moved {
-        Ok(view) => movement_made(view, movement, amount),
-        Err(refusal) => Stored::refused(&Problem::from(Error::from(refusal))),
-    };
-    let Some(key) = key else {
-        return Ok(edge.app.move_money(context, &id, movement, amount, None, answer).await?);
-    };
-    let operation = format!("{movement:?} {id}");
-    edge.idempotent
-        .once(&caller.user_id, &operation, &key, &body, |ticket| async {
-            let ticket = Some(ticket);
-            Ok(edge.app.move_money(context, &id, movement, amount, ticket, answer).await?)
-        })
-        .await
+    let asked = Asked { caller, account_id: id, context, key, movement };
+    moving::moved(&edge.app, &edge.idempotent, asked, input).await
 }
 
-fn movement_made(view: &View, movement: Movement, amount: i64) -> Stored {
+pub(super) fn movement_made(view: &View, movement: Movement, amount: i64) -> Stored {
     let kind = match movement {
         Movement::Deposit => "Deposited",
         Movement::Withdrawal => "Withdrawn",

@@ -11,7 +11,7 @@ use crate::backup::StoreFile;
 use crate::platform::StartError;
 use crate::topology::Service;
 
-/// The write-ahead file of each store. Six of them are mapped and cached at the same time, so each
+/// The write-ahead file of each store. Seven of them are mapped and cached at the same time, so each
 /// is a quarter of the store's own default.
 const WAL_BYTES: u64 = 2 << 20;
 

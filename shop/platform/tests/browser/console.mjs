@@ -144,7 +144,8 @@ await test("a stranger is asked to sign in, and a wrong token is refused", async
 
 await test("the map shows every service, topic and group with its cords", async () => {
   const map = page.locator("svg.map");
-  for (const name of ["users", "orders", "payments", "inventory", "shipping", "notifications"]) {
+  const services = ["users", "content", "orders", "payments", "inventory", "shipping", "notifications"];
+  for (const name of services) {
     assert.equal(await map.locator(`.service[data-spot="${name}"]`).count(), 1, name);
   }
   assert.equal(await map.locator('.topic[data-spot="orders.replies"]').count(), 1);

@@ -15,6 +15,7 @@ use shop_platform::backup::{Manifest, RestoreError, Restored};
 use shop_platform::folder::{Folder, FolderError};
 use shop_platform::load::sums::products;
 use shop_platform::load::{Client, Customer, Ledger, Mix};
+use shop_platform::topology;
 use switchboard_core::{Rng, SystemClock};
 use switchboard_log::file::OsFiles;
 use tokio_util::sync::CancellationToken;
@@ -176,7 +177,7 @@ async fn a_backup_under_load_is_whole_private_and_of_one_moment() {
 
     let manifest = Manifest::read(&target).unwrap();
     manifest.verify(&target, |_| true).unwrap();
-    assert_eq!((manifest.stores.len(), manifest.format), (6, 1));
+    assert_eq!((manifest.stores.len(), manifest.format), (topology::services().len(), 1));
     let log = manifest.log.as_ref().unwrap();
     assert!(log.channels.keys().any(|name| name.starts_with("orders.events/")), "{log:?}");
     for segment in switchboard_log::verify(&target.join("log"), &OsFiles).unwrap() {
@@ -220,7 +221,10 @@ async fn everything_comes_back_as_it_was_and_goes_on_without_a_gap() {
     let refused = put_back_with(&backup, &data, None, false).await.unwrap_err();
     assert!(matches!(refused, RestoreError::NotEmpty(_)), "{refused}");
     let restored = put_back(&backup, &data, None).await.unwrap();
-    assert_eq!((restored.incarnations.clone(), restored.epoch), (vec![2; 6], Some(2)));
+    assert_eq!(
+        (restored.incarnations.clone(), restored.epoch),
+        (vec![2; topology::services().len()], Some(2))
+    );
     let lost: Vec<_> = restored.losses.iter().map(|loss| &*loss.service).collect();
     for service in ["orders", "payments", "inventory", "shipping", "notifications"] {
         assert!(lost.contains(&service), "{service} of {lost:?}");
@@ -388,7 +392,7 @@ async fn a_damaged_backup_touches_nothing() {
     // One that is not asked for does not matter.
     put_back(&backup, &data, Some("orders")).await.unwrap();
     let error = put_back(&backup, &data, Some("warehouse")).await.unwrap_err();
-    assert!(error.to_string().contains("it has: users, orders"), "{error}");
+    assert!(error.to_string().contains("it has: users, content, orders"), "{error}");
     let empty = parent.path().join("empty");
     let error = put_back(&backup, &empty, Some("orders")).await.unwrap_err();
     assert!(matches!(error, RestoreError::Empty(_)), "{error}");

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::Shop;
+use crate::{Shop, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_sign_up_sign_in_and_see_only_themselves() {
@@ -95,6 +95,47 @@ async fn the_shop_is_stocked_and_only_the_operator_changes_that() {
     assert_eq!(mine.status, StatusCode::FORBIDDEN);
     let set = shop.call(Method::PUT, &path, Some(&shop.operator), body).await;
     assert_eq!((set.status, &set.body["available"]), (StatusCode::OK, &json!(7)));
+    shop.end().await;
+}
+
+/// The posts of a user are not with the users service, though their path begins there.
+#[tokio::test(flavor = "multi_thread")]
+async fn users_write_posts_and_comments_under_the_names_they_signed_up_with() {
+    let shop = Shop::start().await;
+    let (ada, bob) =
+        (shop.somebody("ada@example.com", 0).await, shop.somebody("bob@example.com", 0).await);
+    let posts = format!("/api/v1/users/{}/posts", ada.id);
+    let draft = json!({ "title": "On engines", "content": "They\nweave.", "tags": ["Looms"] });
+    let foreign = shop.post(&posts, Some(&bob.token), draft.clone()).await;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND, "{}", foreign.body);
+    let made = shop.post(&posts, Some(&ada.token), draft).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    let post = format!("/api/v1/posts/{}", made.body["id"].as_str().unwrap());
+    let comments = format!("{post}/comments");
+    let said = shop.post(&comments, Some(&bob.token), json!({ "content": "Well put." })).await;
+    assert_eq!(said.status, StatusCode::CREATED, "{}", said.body);
+    eventually("the names", || async {
+        let post = shop.get(&posts, Some(&bob.token)).await.body["items"][0].clone();
+        let comment = shop.get(&comments, Some(&ada.token)).await.body["items"][0].clone();
+        let named = |it: &serde_json::Value| it["author"]["name"] == "Ada";
+        (named(&post) && named(&comment)).then_some(())
+    })
+    .await;
+    let tags = shop.get("/api/v1/tags", Some(&bob.token)).await.body;
+    assert_eq!(
+        (&tags["items"][0]["name"], &tags["items"][0]["posts"]),
+        (&json!("looms"), &json!(1))
+    );
+    let user = format!("/api/v1/users/{}", ada.id);
+    assert_eq!(shop.get(&user, Some(&ada.token)).await.body["name"], "Ada");
+    let removed = shop.call(Method::DELETE, &user, Some(&ada.token), None).await;
+    assert_eq!(removed.status, StatusCode::NO_CONTENT);
+    let nameless = json!({ "id": ada.id });
+    eventually("the author without a name", || async {
+        let read = shop.get(&post, Some(&bob.token)).await.body;
+        (read["author"] == nameless).then_some(())
+    })
+    .await;
     shop.end().await;
 }
 

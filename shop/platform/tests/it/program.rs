@@ -177,7 +177,7 @@ fn a_service_alone_wants_engines_that_processes_can_share() {
         (&["serve", "orders"][..], "--broker kafka://"),
         (&["serve", "orders", "--broker", "amqp://h"], "--store postgres://"),
         (&["serve", "orders", "--store", "postgres://h/d"], "the embedded broker lives inside"),
-        (&["serve", "odrers"], "there are: users, orders"),
+        (&["serve", "odrers"], "there are: users, content, orders"),
         (&["serve", "gateway"], "--upstream users=http"),
         (&["serve", "orders", "--broker", "redis://h"], "amqp://"),
     ] {
@@ -210,7 +210,7 @@ fn a_gateway_alone_passes_calls_on_and_says_what_it_cannot_show() {
     let folder = tempfile::tempdir().unwrap();
     let shop = Up::start(&folder.path().join("shop"));
     let mut gateway = vec!["serve".to_owned(), "gateway".to_owned()];
-    for service in ["users", "orders", "payments", "inventory", "shipping", "notifications"] {
+    for service in shop_platform::topology::names() {
         // A shop's door is as good as a service's.
         gateway.extend(["--upstream".to_owned(), format!("{service}={}", shop.url())]);
     }

@@ -1,3 +1,4 @@
 //! Thin translators over [`crate::App`].
 
+pub mod grpc;
 pub mod rest;

@@ -1,3 +1,5 @@
 //! Thin translators over [`App`](crate::App).
 
+pub mod grpc;
 pub mod rest;
+mod wanted;

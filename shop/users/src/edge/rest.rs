@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use shop_edge::{Auth, Deps, Input, Page, Principal, Problem, RequestContext, operator};
 use switchboard_core::chain;
 
+use super::wanted;
 use crate::app::{App, Change, Error, TOKEN_TTL, User};
 use crate::passwords::CannotHash;
 
@@ -48,9 +49,7 @@ async fn sign_up(
     RequestContext(context): RequestContext,
     mut input: Input,
 ) -> Result<Response, Problem> {
-    let name = input.text("name", 1..=100);
-    let email = input.email("email");
-    let password = input.secret("password", 8..=256);
+    let (name, email, password) = wanted::newcomer(&mut input);
     input.finish()?;
     let user = edge.app.sign_up(context, name, email, password).await?;
     let location = [(LOCATION, format!("/api/v1/users/{}", user.id))];
@@ -58,8 +57,7 @@ async fn sign_up(
 }
 
 async fn sign_in(State(edge): State<Edge>, mut input: Input) -> Result<Response, Problem> {
-    let email = input.text("email", 1..=254);
-    let password = input.secret("password", 1..=256);
+    let (email, password) = wanted::credentials(&mut input);
     input.finish()?;
     let (token, user_id) = edge.app.sign_in(&email, password).await?;
     let session = json!({
@@ -136,12 +134,9 @@ async fn change(
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
     caller.owns_or_404(&id)?;
-    // A merge patch removes what it names as null, and none of these can be removed.
-    let name = input.names("name").then(|| input.text("name", 1..=100));
-    let email = input.names("email").then(|| input.email("email"));
-    let password = input.names("password").then(|| input.secret("password", 8..=256));
+    let change = wanted::change(&mut input);
     input.finish()?;
-    let user = edge.app.change(context, &id, Change { name, email, password }).await?;
+    let user = edge.app.change(context, &id, change).await?;
     Ok(Json(representation(&user)))
 }
 
@@ -181,7 +176,7 @@ fn seconds(wait: Duration) -> u64 {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
-            Error::EmailTaken => Self::conflict("This e-mail address is taken."),
+            Error::EmailTaken => Self::taken("This e-mail address is taken."),
             Error::NotFound => Self::not_found(),
             Error::WrongCredentials => {
                 Self::unauthorized("The e-mail address or the password is wrong.")

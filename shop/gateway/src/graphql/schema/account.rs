@@ -5,10 +5,11 @@ use shop_contracts::rpc::payments;
 use switchboard_store::Value as Cell;
 
 use super::super::calls::answered;
+use super::super::loaders::EventsOf;
 use super::super::meter::list;
 use super::connection::{Page, Place, Wanted, page_of};
 use super::scalars::{DateTime, Long, Money};
-use super::{Nullable, calls, items, nullable};
+use super::{Nullable, calls, items, loaders, nullable};
 
 /// Where a customer's money is.
 pub(super) struct Account(payments::Account);
@@ -118,20 +119,27 @@ impl Account {
     ) -> Nullable<Page<AccountEvent>> {
         nullable(async {
             let (calls, wanted) = (calls(ctx), Wanted::of(first, after)?);
-            let request = payments::ListAccountEventsRequest {
-                account_id: self.0.id.clone(),
-                page_size: wanted.size.max(1),
-                page_token: wanted.token.clone(),
+            let (account_id, size) = (self.0.id.clone(), wanted.size.max(1));
+            let (events, next) = if wanted.is_first() {
+                // The first pages of many accounts are one call.
+                let key = EventsOf(account_id, size);
+                let events = loaders(ctx).load_one(key).await?.unwrap_or_default();
+                (events.events, events.next_page_token)
+            } else {
+                let (page_size, page_token) = (size, wanted.token.clone());
+                let request =
+                    payments::ListAccountEventsRequest { account_id, page_size, page_token };
+                let answer = calls.payments().list_account_events(calls.ask(request)).await;
+                let page = answered("payments", answer)?;
+                (page.events, page.next_page_token)
             };
-            let answer = calls.payments().list_account_events(calls.ask(request)).await;
-            let page = answered("payments", answer)?;
-            let (filter, next) = (format!("events of {}", self.0.id), page.next_page_token);
+            let filter = format!("events of {}", self.0.id);
             let place = |event: &payments::AccountEvent| Place {
                 order: Cell::from(event.seq.cast_signed()),
                 key: self.0.id.clone(),
             };
             let node = AccountEvent::of;
-            Ok(Some(page_of(calls, &filter, &wanted, page.events, &next, place, node)))
+            Ok(Some(page_of(calls, &filter, &wanted, events, &next, place, node)))
         })
         .await
     }

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use parking_lot::Mutex;
 use prost::Message;
+use shop_edge::Problem;
 use shop_gateway::graphql::{Services, channel};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -70,10 +71,12 @@ impl Fake {
     }
 
     /// Every method of these services fails with this.
-    pub(crate) fn fail(&self, service: &str, code: Code) {
+    pub(crate) fn fail(&self, service: &str, problem: &Problem) {
         for (method, handler) in self.0.handlers.lock().iter_mut() {
             if method.starts_with(service) {
-                *handler = Arc::new(move |_| stream::iter([Err(Status::new(code, "no"))]).boxed());
+                let problem = problem.clone();
+                let fail = move |_: &[u8]| stream::iter([Err(problem.clone().into())]).boxed();
+                *handler = Arc::new(fail);
             }
         }
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use shop_contracts::rpc::{common, content, inventory, orders, payments, shipping, users};
 use shop_edge::page::cursor;
+use shop_edge::{FieldError, Problem};
 use switchboard_store::Value as Order;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::Shop;
 
@@ -181,6 +182,24 @@ fn orders_and_what_belongs_to_them(shop: &Shop) {
         },
     );
     shop.fake.on(
+        "payments.PaymentService/BatchListAccountEvents",
+        |it: payments::BatchListAccountEventsRequest| {
+            let event = || payments::AccountEvent { seq: 1, ..Default::default() };
+            let account = |account_id| payments::EventsOfAccount {
+                account_id,
+                events: vec![event(); it.limit as usize],
+                next_page_token: "more".to_owned(),
+            };
+            let accounts = it.account_ids.clone().into_iter().map(account).collect();
+            Ok(payments::BatchListAccountEventsResponse { accounts })
+        },
+    );
+    shop.fake.on("payments.PaymentService/ListAccounts", |_: payments::ListAccountsRequest| {
+        let account = |number| payments::Account { id: format!("a{number}"), ..Default::default() };
+        let accounts = (0..MANY).map(account).collect();
+        Ok(payments::ListAccountsResponse { accounts, next_page_token: String::new() })
+    });
+    shop.fake.on(
         "inventory.InventoryService/BatchGetProducts",
         |it: inventory::BatchGetProductsRequest| {
             let product = |sku| inventory::Product { sku, ..Default::default() };
@@ -223,6 +242,23 @@ async fn g5_many_orders_with_everything_are_one_call_for_each_field() {
 }
 
 #[tokio::test]
+async fn g5_many_accounts_with_their_events_are_two_calls() {
+    let shop = Shop::development();
+    orders_and_what_belongs_to_them(&shop);
+    let query = "{ accounts { nodes { id balance { amount } events(first: 3) { \
+        nodes { seq type } pageInfo { hasNextPage } } } } }";
+    let answer = shop.ask(&shop.token("ann"), query, Value::Null).await;
+    let events = &answer["data"]["accounts"]["nodes"][MANY - 1]["events"];
+    assert_eq!(events["nodes"].as_array().map(Vec::len), Some(3), "{answer}");
+    assert_eq!(events["pageInfo"]["hasNextPage"], true);
+    let calls = once(&[
+        "payments.PaymentService/ListAccounts",
+        "payments.PaymentService/BatchListAccountEvents",
+    ]);
+    assert_eq!(shop.fake.calls(), calls);
+}
+
+#[tokio::test]
 async fn g7_pages_have_the_cursors_of_rest_and_say_whether_there_is_more() {
     let shop = Shop::development();
     orders_and_what_belongs_to_them(&shop);
@@ -247,7 +283,7 @@ async fn g7_pages_have_the_cursors_of_rest_and_say_whether_there_is_more() {
 #[tokio::test]
 async fn g7_a_service_that_is_away_leaves_the_answers_of_the_others() {
     let shop = people();
-    shop.fake.fail("content.", Code::Unavailable);
+    shop.fake.fail("content.", &Problem::unavailable("The content service is away."));
     let query = GET_USER_WITH_POSTS.replace("name email", "name postsUnavailable email");
     let answer = shop.ask(&shop.token("ann"), &query, json!({ "userId": "u1" })).await;
     let user = &answer["data"]["user"];
@@ -288,6 +324,7 @@ async fn g5_every_call_carries_the_callers_token_their_trace_and_what_is_left_of
     assert_eq!(seen["traceparent"], trace);
     assert_eq!(seen["x-request-id"], id);
     let timeout = seen["grpc-timeout"].to_str().unwrap();
+    assert!(timeout.ends_with('u'), "{timeout}");
     let left: u64 = timeout.trim_end_matches('u').parse().unwrap();
     assert!((1_000_000..2_000_000).contains(&left), "{timeout}");
 }
@@ -307,6 +344,14 @@ async fn what_is_done_goes_to_one_service_and_its_refusal_comes_back_as_itself()
     let wrong = shop.ask("", query, json!({ "password": "wrong" })).await;
     assert_eq!(wrong["data"], json!({ "signIn": null }));
     assert_eq!(wrong["errors"][0]["extensions"]["code"], "UNAUTHORIZED");
+    let pointer = "#/password".to_owned();
+    let short = FieldError { pointer, code: "length", detail: "too short".to_owned() };
+    shop.fake.fail("users.", &Problem::validation(vec![short]));
+    let wrong = shop.ask("", query, json!({ "password": "wrong" })).await;
+    let extensions = &wrong["errors"][0]["extensions"];
+    assert_eq!((&extensions["code"], &extensions["status"]), (&json!("VALIDATION"), &json!(422)));
+    let mistake = json!([{ "pointer": "#/password", "code": "length", "detail": "too short" }]);
+    assert_eq!(extensions["errors"], mistake);
     shop.fake.on("orders.OrderService/PlaceOrder", |it: orders::PlaceOrderRequest| {
         assert_eq!((&*it.idempotency_key, it.items[0].quantity), ("k", 3_000_000_000));
         assert_eq!(it.ship_to.unwrap().country, "DE");

@@ -9,10 +9,12 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use parking_lot::Mutex;
 
 /// Where a body is until somebody reads it.
-pub(crate) struct Lender(Arc<Mutex<Option<Body>>>);
+#[derive(Debug)]
+pub struct Lender(Arc<Mutex<Option<Body>>>);
 
 /// The body in the hands of one attempt.
-pub(crate) struct Lent {
+#[derive(Debug)]
+pub struct Lent {
     from: Arc<Mutex<Option<Body>>>,
     /// As it was when nothing was read yet.
     size: SizeHint,
@@ -23,12 +25,13 @@ pub(crate) struct Lent {
 // === impl Lender ===
 
 impl Lender {
-    pub(crate) fn new(body: Body) -> Self {
+    /// Of this body.
+    pub fn new(body: Body) -> Self {
         Self(Arc::new(Mutex::new(Some(body))))
     }
 
     /// The body for one more attempt; `None` when a former one has begun to read it.
-    pub(crate) fn lend(&self) -> Option<Lent> {
+    pub fn lend(&self) -> Option<Lent> {
         let body = self.0.lock();
         let body = body.as_ref()?;
         let (size, is_empty) = (body.size_hint(), body.is_end_stream());

@@ -1,0 +1,156 @@
+//! An answer on its way: it ends in time and with a status, whatever its source does, and is counted once.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use http::HeaderMap;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use switchboard_core::{Id, chain};
+use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::{Code, Status};
+
+use super::deadline::Deadline;
+use super::methods::Counting;
+use super::status::{self, bare};
+use crate::Problem;
+use crate::request::CURRENT;
+
+/// A body that ends with trailers.
+pub(super) struct Watched {
+    /// `None` once it has ended.
+    inner: Option<Body>,
+    id: Id,
+    over: Pin<Box<Sleep>>,
+    draining: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    counting: Option<Counting>,
+}
+
+// === impl Watched ===
+
+impl Watched {
+    pub(super) fn new(inner: Body, id: Id, deadline: Deadline) -> Self {
+        let over = Box::pin(tokio::time::sleep_until(deadline.instant()));
+        Self { inner: Some(inner), id, over, draining: None, counting: None }
+    }
+
+    /// The same, counted when it ends.
+    pub(super) fn counted(self, counting: Counting) -> Self {
+        Self { counting: Some(counting), ..self }
+    }
+
+    /// The same, cut when this process ends: whoever listens goes to another one.
+    pub(super) fn until(self, end: &CancellationToken) -> Self {
+        Self { draining: Some(Box::pin(end.clone().cancelled_owned())), ..self }
+    }
+
+    fn ended(&mut self, code: Code) {
+        self.inner = None;
+        if let Some(counting) = &mut self.counting {
+            counting.ended(code);
+        }
+    }
+
+    /// Ends it here, whatever was still to come.
+    fn cut(&mut self, status: Status) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.ended(status.code());
+        let mut trailers = HeaderMap::new();
+        // Texts of ours are always fit for a header; without one the code alone is sent.
+        if status.add_header(&mut trailers).is_err() {
+            trailers = HeaderMap::from_iter([(Status::GRPC_STATUS, status_number(status.code()))]);
+        }
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+}
+
+fn status_number(code: Code) -> http::HeaderValue {
+    http::HeaderValue::from(i32::from(code))
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = self.get_mut();
+        let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
+        let id = this.id;
+        if this.over.as_mut().poll(cx).is_ready() {
+            return this.cut(CURRENT.sync_scope(id, too_late));
+        }
+        if this.draining.as_mut().is_some_and(|draining| draining.as_mut().poll(cx).is_ready()) {
+            return this.cut(CURRENT.sync_scope(id, going_away));
+        }
+        let poll = || catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll_frame(cx)));
+        match CURRENT.sync_scope(id, poll) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Some(Ok(frame)))) => match frame.into_trailers() {
+                Ok(mut trailers) => {
+                    let code = CURRENT.sync_scope(id, || completed(&mut trailers));
+                    this.ended(code.unwrap_or(Code::Unknown));
+                    Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+                }
+                Err(frame) => Poll::Ready(Some(Ok(frame))),
+            },
+            Ok(Poll::Ready(Some(Err(error)))) => {
+                tracing::warn!(error = chain(&error), "an answer broke off");
+                this.cut(CURRENT.sync_scope(id, broken_off))
+            }
+            Ok(Poll::Ready(None)) => {
+                this.ended(Code::Unknown);
+                Poll::Ready(None)
+            }
+            Err(panic) => this.cut(CURRENT.sync_scope(id, || panicked(&*panic))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+/// The code of headers or trailers that hold a status, which has all its details then.
+pub(super) fn completed(headers: &mut HeaderMap) -> Option<Code> {
+    let code = Code::from_bytes(headers.get(Status::GRPC_STATUS)?.as_bytes());
+    if code != Code::Ok && !headers.contains_key(Status::GRPC_STATUS_DETAILS) {
+        let whole = status::completed(Status::from_header_map(headers)?);
+        // It came out of headers, and goes into them again.
+        let _unfit = bare(whole.code(), whole.message()).add_header(headers);
+    }
+    Some(code)
+}
+
+/// The deadline has passed.
+pub(super) fn too_late() -> Status {
+    Problem::gateway_timeout("There was no answer before the deadline.").into()
+}
+
+fn going_away() -> Status {
+    Problem::unavailable("This process ends; begin again, and another one answers.").into()
+}
+
+fn broken_off() -> Status {
+    Problem::bad_gateway("The answer broke off.").into()
+}
+
+/// A handler's panic, as callers see it.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Status {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(panic = text, "a handler panicked");
+    Problem::internal().into()
+}

@@ -1,0 +1,145 @@
+//! How long a caller waits: read from `grpc-timeout`, bounded by ours, and handed on with what is left of it.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::time::Instant;
+
+use crate::Problem;
+
+/// The header.
+pub const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+/// How long an answer in one message may take, also when the caller waits longer or says nothing.
+pub const LONGEST_CALL: Duration = Duration::from_secs(30);
+/// How long a stream may live; whoever wants more begins another.
+pub const LONGEST_STREAM: Duration = Duration::from_secs(3_600);
+/// What is taken off at every hop, so that the answer of the last one still reaches the first in
+/// time.
+pub const HOP: Duration = Duration::from_millis(5);
+/// Digits that the header may have, by the protocol.
+const DIGITS_MAX: usize = 8;
+
+/// When a call has ended, answered or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(Instant);
+
+// === impl Deadline ===
+
+impl Deadline {
+    /// So far from now.
+    pub fn after(duration: Duration) -> Self {
+        Self(Instant::now() + duration)
+    }
+
+    /// As the headers say it, at most `longest` from now.
+    ///
+    /// # Errors
+    /// 400 for a header that the protocol does not allow.
+    pub fn of(headers: &HeaderMap, longest: Duration) -> Result<Self, Problem> {
+        let asked = match headers.get(TIMEOUT) {
+            None => longest,
+            Some(value) => value.to_str().ok().and_then(parse).ok_or_else(|| {
+                Problem::bad_request(
+                    "`grpc-timeout` must be 1 to 8 digits and a unit of H, M, S, m, u, n.",
+                )
+            })?,
+        };
+        Ok(Self::after(asked.min(longest)))
+    }
+
+    /// The moment.
+    pub fn instant(self) -> Instant {
+        self.0
+    }
+
+    /// What is left.
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether nothing is left.
+    pub fn is_over(self) -> bool {
+        self.remaining().is_zero()
+    }
+
+    /// The header for whoever is asked next: what is left, less what the way there and back costs;
+    /// `None` when that is nothing.
+    pub fn onward(self) -> Option<HeaderValue> {
+        let left = self.remaining().checked_sub(HOP).filter(|left| !left.is_zero())?;
+        HeaderValue::from_str(&render(left)).ok()
+    }
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let is_number = (1..=DIGITS_MAX).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = if is_number { digits.parse().ok()? } else { return None };
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3_600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// In the finest unit that fits into eight digits; rounded down, so that nobody is given more time
+/// than there is.
+fn render(duration: Duration) -> String {
+    const MOST: u128 = 99_999_999;
+    let units = [(1, 'n'), (1_000, 'u'), (1_000_000, 'm'), (1_000_000_000, 'S')];
+    let nanos = duration.as_nanos();
+    let fits = units.iter().find(|(size, _)| nanos / size <= MOST);
+    fits.map_or_else(|| format!("{MOST}S"), |(size, unit)| format!("{}{unit}", nanos / size))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(timeout: &str) -> HeaderMap {
+        HeaderMap::from_iter([(TIMEOUT, timeout.parse().unwrap())])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn p3_a_deadline_is_the_callers_and_never_later_than_ours() {
+        let of = |timeout: &str| Deadline::of(&headers(timeout), LONGEST_CALL).unwrap().remaining();
+        assert_eq!(of("250m"), Duration::from_millis(250));
+        assert_eq!((of("2S"), of("1u")), (Duration::from_secs(2), Duration::from_micros(1)));
+        assert_eq!((of("1H"), of("99999999M")), (LONGEST_CALL, LONGEST_CALL));
+        let unsaid = Deadline::of(&HeaderMap::new(), LONGEST_CALL).unwrap();
+        assert_eq!(unsaid.remaining(), LONGEST_CALL);
+        assert!(Deadline::of(&headers("0m"), LONGEST_CALL).unwrap().is_over());
+    }
+
+    #[test]
+    fn p3_what_the_protocol_does_not_allow_is_named() {
+        for timeout in ["", "5", "m", "123456789S", "-5m", "+5m", "5 m", "1.5S", "5x", "5mm"] {
+            assert!(parse(timeout).is_none(), "{timeout}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn p3_a_hop_hands_on_what_is_left_less_its_margin() {
+        let deadline = Deadline::after(Duration::from_millis(100));
+        tokio::time::advance(Duration::from_millis(40)).await;
+        assert_eq!(deadline.onward().unwrap(), "55000000n");
+        tokio::time::advance(Duration::from_millis(56)).await;
+        assert_eq!((deadline.onward(), deadline.is_over()), (None, false));
+    }
+
+    proptest! {
+        #[test]
+        fn p3_what_is_written_is_read_again_and_never_as_more(nanos in 1_u64..u64::MAX / 4) {
+            let duration = Duration::from_nanos(nanos);
+            let again = parse(&render(duration)).unwrap();
+            prop_assert!(again <= duration);
+            prop_assert!(duration - again <= duration / 1_000_000 || again.as_secs() >= 99_999_999);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Passing a call on to whoever has the service.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::Request;
+use shop_edge::Problem;
+use shop_edge::rpc::deadline::TIMEOUT;
+use shop_edge::rpc::{Called, status};
+use tonic::{Code, Status};
+
+use super::Lines;
+
+pub(super) async fn pass(State(lines): State<Lines>, request: Request<Body>) -> Response {
+    match sent(&lines, request).await {
+        Ok(response) => response,
+        Err(status) => status.into_http(),
+    }
+}
+
+async fn sent(lines: &Lines, mut request: Request<Body>) -> Result<Response, Status> {
+    let name = request.uri().path().split('/').nth(1).unwrap_or_default();
+    let line = lines.to_rpc(name).ok_or_else(|| {
+        let detail = "There is no such service here; reflection lists those that there are.";
+        status::bare(Code::Unimplemented, detail)
+    })?;
+    let called = request.extensions_mut().remove::<Called>().ok_or_else(Problem::internal)?;
+    let onward = called.deadline().onward().ok_or_else(|| {
+        Problem::gateway_timeout("Too little time is left to ask the service at all.")
+    })?;
+    request.headers_mut().insert(TIMEOUT, onward);
+    line.send(request).await
+}

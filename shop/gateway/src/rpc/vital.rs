@@ -1,0 +1,36 @@
+//! Which services take calls: what each of them says of itself.
+
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use shop_edge::rpc::{Deadline, Line, OnBehalf, Vital};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::Lines;
+
+/// A service that has not answered by then takes no calls.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The services behind the door.
+pub(super) struct Shop(pub(super) Lines);
+
+impl Vital for Shop {
+    fn serves<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Option<bool>> {
+        Box::pin(async move {
+            if service.is_empty() {
+                let all = join_all(self.0.0.values().map(says_so)).await;
+                return Some(all.into_iter().all(|serves| serves));
+            }
+            Some(says_so(self.0.to_rpc(service)?).await)
+        })
+    }
+}
+
+async fn says_so(line: &Line) -> bool {
+    let on = OnBehalf::nobody(Deadline::after(PATIENCE));
+    let mut client = HealthClient::new(line.on_behalf(on));
+    let answer = client.check(HealthCheckRequest { service: String::new() }).await;
+    answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving)
+}
