@@ -151,7 +151,7 @@ impl Edge {
         called: &Called,
         asked: wire::BatchListAccountEventsRequest,
     ) -> Result<wire::BatchListAccountEventsResponse, Problem> {
-        let caller = called.principal()?;
+        let caller = &called.principal()?;
         let ids = batch::distinct(asked.account_ids, "account_ids")?;
         let page = &Page::of(asked.limit, "")?;
         let read = |id: String| async move {
