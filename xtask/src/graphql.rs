@@ -1,4 +1,5 @@
-//! GraphQL as others see it: an audit of how it speaks HTTP, and a comparison with the schema that was published.
+//! GraphQL as others see it: the schema beside the one that was published, an audit of how it speaks HTTP, and subscriptions in the usual
+//! clients.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,13 +9,19 @@ use anyhow::Context;
 use crate::{browser, house, npm, process};
 
 /// Programs of others, each of one exact version.
-const PROGRAMS: [&str; 3] =
-    ["graphql-http@1.23.1", "graphql@16.15.0", "@graphql-inspector/core@8.0.0"];
+const PROGRAMS: [&str; 6] = [
+    "graphql@16.15.0",
+    "graphql-http@1.23.1",
+    "@graphql-inspector/core@8.0.0",
+    "graphql-ws@6.4.2",
+    "graphql-sse@2.6.1",
+    "ws@8.23.0",
+];
 /// The schema as it is, and as it was published, from the root.
 const SCHEMA: &str = "shop/gateway/docs/schema.graphql";
 const PUBLISHED: &str = "shop/gateway/docs/published/schema-v1.graphql";
 
-/// Compares the schema with what was published, and audits a running shop.
+/// Compares the schema with what was published, then audits and follows a running shop.
 pub(crate) fn run(binary: &Path) -> anyhow::Result<()> {
     let modules = npm::installed("graphql", &PROGRAMS)?.to_string_lossy().into_owned();
     let at = |path: &str| house::root().join(path).to_string_lossy().into_owned();
@@ -33,6 +40,8 @@ pub(crate) fn run(binary: &Path) -> anyhow::Result<()> {
     )?;
     let url = browser::address(&said).context("the platform printed no address")?;
     let environment = [&files[..], &[("SHOP_URL", &*url)]].concat();
-    process::run_with("node", &[&script("audit.mjs")], &environment)?;
+    for judge in ["audit.mjs", "clients.mjs"] {
+        process::run_with("node", &[&script(judge)], &environment)?;
+    }
     platform.stop(Duration::from_secs(5))
 }

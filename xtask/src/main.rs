@@ -69,6 +69,8 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Judges GraphQL of a running shop by programs of others; part of `test`.
+    Graphql,
     /// Crashes log and store over simulated disks, and counts what was lost or invented.
     Crash {
         /// Crash cycles for each of the two.
@@ -100,6 +102,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tidy => tidy::run(),
         Command::Bench { only, dry } => bench::run(&only, dry),
         Command::Storm { kills, seed } => storm::run(&suite::platform_binary()?, kills, seed),
+        Command::Graphql => graphql::run(&suite::platform_binary()?),
         Command::Crash { cycles, seed } => crash::run(cycles, seed),
     }
 }

@@ -29,6 +29,7 @@ use super::options::Options;
 use super::persisted::Persisted;
 use super::request::Raw;
 use super::respond::{self, Outcome};
+use super::tasks::Tasks;
 use super::{explorer, sse, ws};
 
 /// How long a body may take to arrive.
@@ -39,7 +40,7 @@ const PREFLIGHT: &str = "graphql-require-preflight";
 const OFFERED: &str = "application/graphql-response+json, application/json, text/event-stream";
 
 /// What gives each operation what its resolvers need: loaders that live as long as it does.
-type Prepare = dyn Fn(&Caller, Operation) -> Operation + Send + Sync;
+type Prepare = dyn Fn(&Caller, &Tasks, Operation) -> Operation + Send + Sync;
 
 /// A GraphQL endpoint in front of a schema. Clones share everything.
 pub struct GraphQl<E>(Arc<Inner<E>>);
@@ -60,19 +61,19 @@ pub(super) struct Inner<E> {
 // === impl GraphQl ===
 
 impl<E: Executor> GraphQl<E> {
-    /// An endpoint for this schema; streams end with `end`. The schema must carry the extension
-    /// that [`GraphQl::meter`] gives, or nothing is charged.
+    /// An endpoint for this schema; streams end with `end`. Only a schema with our own meter is
+    /// charged.
     pub fn new(executor: E, auth: Arc<Auth>, options: Options, end: CancellationToken) -> Self {
-        Self::with_data(executor, auth, options, end, |_, operation| operation)
+        Self::with_data(executor, auth, options, end, |_, _, operation| operation)
     }
 
     /// The same; `prepare` gives each operation what its resolvers need.
-    pub fn with_data(
+    pub(super) fn with_data(
         executor: E,
         auth: Arc<Auth>,
         options: Options,
         end: CancellationToken,
-        prepare: impl Fn(&Caller, Operation) -> Operation + Send + Sync + 'static,
+        prepare: impl Fn(&Caller, &Tasks, Operation) -> Operation + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(Inner {
             executor,

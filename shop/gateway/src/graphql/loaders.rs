@@ -1,17 +1,17 @@
 //! What one operation looks up: asked for one by one, fetched together, and each only once.
 //!
-//! Resolvers of a list ask at the same moment; a millisecond later one call fetches what all of them want. The memory is that of the
-//! operation, and so are the tasks: they end with it.
+//! Resolvers of a list ask at the same moment; when nobody has more to ask, one call fetches what all of them want, a thousand at most.
+//! The memory is that of the operation, and so are the [`Tasks`]: they end with it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
+use std::time::Duration;
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader as Load};
-use parking_lot::Mutex;
 use shop_contracts::rpc::{content, inventory, orders, payments, shipping, users};
-use tokio::task::JoinSet;
 
 use super::calls::{Answer, Calls, Failed, answered};
+use super::tasks::Tasks;
 
 /// Loads for the resolvers of one operation.
 pub(super) type Loaders = DataLoader<Loader, HashMapCache>;
@@ -53,14 +53,10 @@ pub(super) struct AccountId(pub(super) String);
 pub(super) struct EventsOf(pub(super) String, pub(super) i32);
 
 /// The loaders of one operation.
-pub(super) fn of(calls: Calls) -> Loaders {
-    let tasks = Mutex::new(JoinSet::new());
-    let spawn = move |task| {
-        let mut tasks = tasks.lock();
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(task);
-    };
-    DataLoader::with_cache(Loader(calls), spawn, HashMapCache::default())
+pub(super) fn of(calls: Calls, tasks: Tasks) -> Loaders {
+    let spawn = move |task| tasks.spawn(task);
+    // What belongs into a batch is settled by `tasks`, so nobody needs to wait for more.
+    DataLoader::with_cache(Loader(calls), spawn, HashMapCache::default()).delay(Duration::ZERO)
 }
 
 /// Loads by ids that stand alone, with one call.

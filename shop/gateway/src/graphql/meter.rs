@@ -83,12 +83,9 @@ impl Ledger {
         }
     }
 
-    /// Charges one more result of a subscription.
-    pub(super) fn again(&self, response: &mut Response) -> Result<(), ServerError> {
-        let actual = fields(&response.data);
-        self.charge(actual)?;
-        self.settle(response);
-        Ok(())
+    /// Charges one more result of a subscription; settle it as the first one.
+    pub(super) fn again(&self, response: &Response) -> Result<(), ServerError> {
+        self.charge(fields(&response.data))
     }
 }
 

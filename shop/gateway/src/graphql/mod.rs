@@ -10,11 +10,13 @@
 //! - [`persisted`] documents by their hash
 //! - `operation` from a request to results
 //! - `sse`, `ws` results as they come
-//! - `schema` what can be asked, `loaders` so that many ask at once, [`calls`] to the services
+//! - `schema` what can be asked, `loaders` and `tasks` so that many ask at once, [`calls`] to the services
 //! - `errors` the shop's kinds of problems, as GraphQL errors
+//! - [`metrics`] what is counted
 //! - `explorer` the page for people
 
 pub mod calls;
+pub mod metrics;
 pub mod options;
 pub mod persisted;
 pub mod schema;
@@ -32,6 +34,7 @@ mod operation;
 mod request;
 mod respond;
 mod sse;
+mod tasks;
 mod ws;
 
 pub use caller::Caller;

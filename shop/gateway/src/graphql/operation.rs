@@ -9,13 +9,15 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, Stream};
 use serde_json::Value;
 use shop_edge::Problem;
+use tokio::time::Instant;
 
 use super::caller::Caller;
 use super::endpoint::Inner;
 use super::meter::Ledger;
 use super::request::Raw;
 use super::respond::Outcome;
-use super::{errors, limits};
+use super::tasks::Tasks;
+use super::{errors, limits, metrics};
 
 /// Results of one operation, in order.
 pub(super) type Results = Pin<Box<dyn Stream<Item = Outcome> + Send>>;
@@ -24,7 +26,9 @@ pub(super) type Results = Pin<Box<dyn Stream<Item = Outcome> + Send>>;
 pub(super) struct Ready {
     request: Request,
     ledger: Arc<Ledger>,
-    caller: Caller,
+    tasks: Tasks,
+    deadline: Instant,
+    name: Option<String>,
     /// What it is.
     pub(super) kind: OperationType,
 }
@@ -50,17 +54,20 @@ impl<E: Executor> Inner<E> {
             .variables(Variables::from_json(variables))
             .data(ledger.clone())
             .data(caller.clone());
-        request.operation_name = raw.operation_name;
+        request.operation_name = raw.operation_name.clone();
         request.set_parsed_query(judged.document);
-        let request = (self.prepare)(&caller, request);
-        Ok(Ready { request, ledger, caller, kind: judged.kind })
+        let tasks = Tasks::default();
+        let request = (self.prepare)(&caller, &tasks, request);
+        let (deadline, name) = (caller.deadline, raw.operation_name);
+        Ok(Ready { request, ledger, tasks, deadline, name, kind: judged.kind })
     }
 
     /// Runs a query or a mutation.
     pub(super) async fn run(&self, ready: Ready) -> Outcome {
-        let Ready { request, ledger, caller, .. } = ready;
-        let running = self.executor.execute(request);
-        match tokio::time::timeout_at(caller.deadline, running).await {
+        let Ready { request, ledger, tasks, deadline, name, kind } = ready;
+        let (name, begun) = (name.as_deref().unwrap_or("-"), Instant::now());
+        let running = tasks.drive(self.executor.execute(request));
+        let outcome = match tokio::time::timeout_at(deadline, running).await {
             Ok(response) => {
                 let has_run = ledger.has_run();
                 finished(response, has_run, &ledger)
@@ -69,7 +76,11 @@ impl<E: Executor> Inner<E> {
                 let detail = "The operation did not end in its time, and has been given up.";
                 Outcome::refused(errors::error_of(&Problem::gateway_timeout(detail)))
             }
-        }
+        };
+        let (errors, micros) = (outcome.response.errors.len(), begun.elapsed().as_micros());
+        tracing::debug!(%kind, name, errors, micros, "ran an operation");
+        metrics::count(kind, &outcome);
+        outcome
     }
 
     /// Runs whatever it is: a subscription has any number of results, everything else one.
@@ -77,28 +88,23 @@ impl<E: Executor> Inner<E> {
         if ready.kind != OperationType::Subscription {
             return Box::pin(stream::once(async move { self.run(ready).await }));
         }
-        let Ready { request, ledger, .. } = ready;
+        let Ready { request, ledger, tasks, kind, .. } = ready;
         let responses = self.executor.execute_stream(request, None);
         let mut is_first = true;
         Box::pin(stream::unfold(Some(responses), move |responses| {
-            let ledger = ledger.clone();
+            let (ledger, tasks) = (ledger.clone(), tasks.clone());
             let was_first = std::mem::replace(&mut is_first, false);
             async move {
                 let mut responses = responses?;
-                let response = responses.next().await?;
+                let response = tasks.drive(responses.next()).await?;
                 let has_run = ledger.has_run();
-                if was_first || !has_run {
-                    return Some((finished(response, has_run, &ledger), Some(responses)));
-                }
-                let mut response = response;
-                match ledger.again(&mut response) {
-                    Ok(()) => {
-                        errors::mask(&mut response, true);
-                        Some((Outcome { response, has_run }, Some(responses)))
-                    }
+                if !was_first && let Err(error) = ledger.again(&response) {
                     // Who has spent everything hears it, and no more.
-                    Err(error) => Some((Outcome::refused(error), None)),
+                    return Some((Outcome::refused(error), None));
                 }
+                let outcome = finished(response, has_run, &ledger);
+                metrics::count(kind, &outcome);
+                Some((outcome, Some(responses)))
             }
         }))
     }

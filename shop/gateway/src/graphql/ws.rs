@@ -100,8 +100,8 @@ impl<E: Executor> Connection<E> {
                             }
                         }
                         Ok(Message::Binary(_)) => return Some(invalid("only text is read")),
-                        Ok(Message::Ping(_) | Message::Pong(_)) => continue,
-                        Ok(Message::Close(_)) => return None,
+                        // Reading on answers a ping, and a close, after which there is no more.
+                        Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => continue,
                         Err(_) => return Some(Close(1009, "The message is too large".to_owned())),
                     }
                 }

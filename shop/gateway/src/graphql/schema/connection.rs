@@ -76,5 +76,9 @@ pub(super) fn page_of<W, T: OutputType>(
         let Place { order, key } = place(&item);
         Edge::new(page::cursor(&calls.auth, filter, order, &key), node(item))
     }));
+    // The last one's is the service's own word.
+    if let Some(last) = page.edges.last_mut().filter(|_| !next.is_empty()) {
+        next.clone_into(&mut last.cursor);
+    }
     page
 }

@@ -56,9 +56,9 @@ pub fn shop(
         builder = builder.disable_introspection().disable_suggestions();
     }
     let keys = auth.clone();
-    GraphQl::with_data(builder.finish(), auth, options, end, move |caller, operation| {
+    GraphQl::with_data(builder.finish(), auth, options, end, move |caller, tasks, operation| {
         let calls = Calls::new(services.clone(), caller.clone(), keys.clone());
-        operation.data(loaders::of(calls.clone())).data(calls)
+        operation.data(loaders::of(calls.clone(), tasks.clone())).data(calls)
     })
 }
 

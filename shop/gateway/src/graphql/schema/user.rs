@@ -96,7 +96,7 @@ impl User {
                 let page = answered("content", answer)?;
                 (page.posts, page.next_page_token)
             };
-            let filter = format!("posts of {:?}", self.0.id);
+            let filter = format!("posts of {:?}", Some(&self.0.id));
             let place = |post: &content::Post| Place::at(post.created_at.as_ref(), &post.id);
             Ok(Some(page_of(calls(ctx), &filter, &wanted, posts, &next, place, Post::of)))
         })

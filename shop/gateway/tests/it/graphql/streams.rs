@@ -242,6 +242,9 @@ async fn g7_a_websocket_carries_several_operations_each_by_its_id() {
     let states = watchers.recv().await.unwrap();
     socket.say(json!({ "type": "complete", "id": "four" })).await;
     states.closed().await;
+    let mut polite = Socket::introduced(at, &shop.token("ann")).await;
+    polite.0.close(None).await.unwrap();
+    assert!(polite.0.next().await.unwrap().unwrap().is_close(), "a farewell is answered");
     shop.end.cancel();
     assert_eq!(socket.hear().await, json!({ "close": 1001 }));
 }
