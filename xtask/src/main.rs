@@ -7,6 +7,7 @@ mod crash;
 mod debian;
 mod engines;
 mod graphql;
+mod grpc;
 mod house;
 mod npm;
 mod phases;
@@ -46,8 +47,11 @@ enum Command {
     /// Makes Rust of the Protocol Buffers in shop/contracts/proto, to be checked in.
     Codegen {
         /// Only says what is stale.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "publish")]
         check: bool,
+        /// Makes them the published ones too, which no later change may break.
+        #[arg(long)]
+        publish: bool,
     },
     /// Holds the rules of the house: rows, first lines, sizes, words.
     Tidy,
@@ -98,7 +102,10 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Ci => suite::ci(),
         Command::Test { embedded } => suite::test(embedded),
         Command::Engines { action } => engines::run(action),
-        Command::Codegen { check } => codegen::run(check),
+        Command::Codegen { check, publish } => {
+            codegen::run(check)?;
+            if publish { grpc::publish() } else { Ok(()) }
+        }
         Command::Tidy => tidy::run(),
         Command::Bench { only, dry } => bench::run(&only, dry),
         Command::Storm { kills, seed } => storm::run(&suite::platform_binary()?, kills, seed),

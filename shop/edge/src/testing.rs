@@ -25,9 +25,11 @@ use switchboard_message::{Broker, MemoryBroker, Topic, Topology};
 use switchboard_store::{MemoryStore, Table};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{Auth, Deps, Process, serve};
+use crate::rpc::{Guard, Rpc, SERVICE_KEY};
+use crate::{Auth, Deps, Health, Process, serve};
 
 /// The moment at which every test begins: 2026-01-01T00:00:00Z.
 const BEGINNING: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
@@ -83,6 +85,31 @@ async fn is_ready(address: SocketAddr) -> std::io::Result<bool> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     Ok(answer.starts_with("HTTP/1.1 200"))
+}
+
+/// A gRPC request as the gateway passes it on: with the service key, and with the caller's token
+/// unless that is empty.
+///
+/// # Panics
+/// When the token does not fit into metadata.
+pub fn asked<T>(auth: &Auth, token: &str, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    let metadata = request.metadata_mut();
+    metadata.insert(SERVICE_KEY, auth.service_key().parse().expect("a key that fits"));
+    if !token.is_empty() {
+        let bearer = format!("Bearer {token}").parse().expect("a token that fits");
+        metadata.insert("authorization", bearer);
+    }
+    request
+}
+
+/// A service's gRPC without a network, inside everything that serving puts around it: make a client
+/// of it.
+///
+/// # Panics
+/// When the services cannot be described.
+pub fn guarded(rpc: Rpc) -> Guard {
+    rpc.open(Health::new(), CancellationToken::new()).expect("services that can be described")
 }
 
 // === impl Bench ===

@@ -16,7 +16,16 @@ use crate::{house, process};
 /// The part of Maven that fetches, of one exact version.
 const MAVEN_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
 /// What the tests check us against: other people's clients, and a mail server.
-const PYTHON_PACKAGES: &[&str] = &["aiosmtpd==1.4.6", "confluent-kafka==2.16.1", "pika==1.4.4"];
+const PYTHON_PACKAGES: &[&str] = &[
+    "aiosmtpd==1.4.6",
+    "confluent-kafka==2.16.1",
+    "grpcio==1.85.3",
+    "grpcio-health-checking==1.85.1",
+    "grpcio-reflection==1.85.1",
+    "grpcio-status==1.85.3",
+    "grpcio-tools==1.85.1",
+    "pika==1.4.4",
+];
 /// Two Mavens at once may damage the store that they share.
 static MAVEN: Mutex<()> = Mutex::new(());
 

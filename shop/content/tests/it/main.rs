@@ -5,6 +5,7 @@
 mod authors;
 mod batches;
 mod comments;
+mod grpc;
 mod posts;
 mod removals;
 mod tags;

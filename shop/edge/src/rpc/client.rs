@@ -21,10 +21,12 @@ use std::time::Duration;
 use axum::body::Body;
 use futures_util::future::BoxFuture;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_TYPE, FORWARDED, HOST, TE, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, FORWARDED, HOST, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version, request::Parts};
+use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -118,7 +120,10 @@ impl Line {
         let lane = &self.0.lanes[turn % LANES];
         for address in self.0.upstreams.turn() {
             let Some(body) = lender.lend() else { break };
-            match lane.request(addressed(&head, &address, Body::new(body))?).await {
+            // Its length is not told: gRPC has lengths of its own, and one that was translated from
+            // gRPC-Web has another than it claims.
+            let body = Body::new(body.map_frame(|frame| frame));
+            match lane.request(addressed(&head, &address, body)?).await {
                 Ok(response) => return answered(response.map(Body::new)),
                 Err(error) if error.is_connect() => {
                     let service = self.0.service;
@@ -138,7 +143,7 @@ impl Line {
 
     fn prepare(&self, head: &mut Parts) {
         head.version = Version::HTTP_2;
-        for name in [CONNECTION, HOST, TRANSFER_ENCODING, UPGRADE, FORWARDED] {
+        for name in [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE, FORWARDED] {
             head.headers.remove(name);
         }
         head.headers.insert(TE, HeaderValue::from_static("trailers"));

@@ -6,6 +6,7 @@ mod counted;
 mod operator;
 mod parts;
 mod rest;
+mod rpc;
 mod sockets;
 
 use std::sync::Arc;

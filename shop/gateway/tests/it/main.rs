@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod graphql;
+mod grpc;
 mod upstreams;
 
 use std::net::SocketAddr;

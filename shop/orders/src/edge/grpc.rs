@@ -111,8 +111,9 @@ impl Rpcs {
         called: &Called,
         asked: wire::WatchOrderRequest,
     ) -> Result<BoxStream<'static, Result<wire::WatchOrderResponse, Status>>, Problem> {
-        self.own(called, &asked.id).await?;
-        let watch = self.watches.begin(&self.edge.app, asked.id)?;
+        let commits = self.edge.app.commits();
+        let view = self.own(called, &asked.id).await?;
+        let watch = self.watches.begin(&self.edge.app, commits, view)?;
         let told = |view: View| wire::WatchOrderResponse { order: Some(shown(&view)) };
         Ok(watch.map(move |seen| Ok(told(seen?))).boxed())
     }

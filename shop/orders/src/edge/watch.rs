@@ -29,7 +29,7 @@ struct Watch {
     commits: watch::Receiver<Position>,
     /// The version of the row that was read.
     version: u64,
-    /// Lines of its history that were told; 0 before the first look.
+    /// Lines of its history that were told, or are ready to be.
     told: usize,
     ready: VecDeque<View>,
     is_over: bool,
@@ -43,25 +43,27 @@ impl Watches {
         Self(Arc::new(Semaphore::new(WATCHES)))
     }
 
-    /// Watches an order that is there.
+    /// Watches an order from this view of it on. `commits` is older than the view, so that no
+    /// change in between is missed.
     ///
     /// # Errors
     /// 429 when there is no room.
     pub(super) fn begin(
         &self,
         app: &App,
-        id: String,
+        commits: watch::Receiver<Position>,
+        view: View,
     ) -> Result<BoxStream<'static, Result<View, Problem>>, Problem> {
         let room = self.0.clone().try_acquire_owned().map_err(|_| {
             Problem::too_many_requests("Too many orders are watched here at once.", 1)
         })?;
         let watch = Watch {
             app: app.clone(),
-            id,
-            commits: app.commits(),
-            version: 0,
-            told: 0,
-            ready: VecDeque::new(),
+            id: view.row.key.clone(),
+            commits,
+            version: view.row.version,
+            told: view.history.len(),
+            ready: VecDeque::from([view.as_of(view.history.len())]),
             is_over: false,
             _room: room,
         };
@@ -79,7 +81,7 @@ impl Watch {
                 return Some((Ok(view), self));
             }
             // A store that is gone commits nothing any more.
-            if self.is_over || (self.told > 0 && self.commits.changed().await.is_err()) {
+            if self.is_over || self.commits.changed().await.is_err() {
                 return None;
             }
             if let Err(problem) = self.look().await {
@@ -92,18 +94,16 @@ impl Watch {
         }
     }
 
-    /// Makes ready what has not been told yet: first all of it, then one state after the other.
+    /// Makes ready what has not been told yet, one state after the other.
     async fn look(&mut self) -> Result<(), Problem> {
-        // Before the read: a commit that it does not see wakes the next look.
-        self.commits.borrow_and_update();
-        if self.told > 0 && self.app.version(&self.id).await? == self.version {
+        // Whatever is committed after this wakes the next look.
+        if self.app.version(&self.id).await? == self.version {
             return Ok(());
         }
         let view = self.app.order(&self.id).await?;
         self.version = view.row.version;
         let lines = view.history.len();
-        let first = if self.told == 0 { lines } else { self.told + 1 };
-        self.ready.extend((first..=lines).map(|upto| view.as_of(upto)));
+        self.ready.extend((self.told + 1..=lines).map(|upto| view.as_of(upto)));
         self.told = self.told.max(lines);
         Ok(())
     }

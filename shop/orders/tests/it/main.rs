@@ -5,6 +5,7 @@
 mod cancellation;
 mod crashes;
 mod edge;
+mod grpc;
 mod held;
 mod operator;
 mod paths;

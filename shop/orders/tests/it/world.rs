@@ -8,7 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use serde_json::{Value, json};
 use shop_contracts::users::{EVENTS, UserDeleted};
-use shop_edge::testing::{Answer, Call};
+use shop_edge::rpc::Guard;
+use shop_edge::testing::{Answer, Call, guarded};
 use shop_edge::{Auth, Deps, Process};
 use switchboard_core::{Clock, Envelope, Message, Rng, Timestamp};
 use switchboard_handler::Group;
@@ -188,6 +189,30 @@ impl World {
             "items": [{ "sku": MUG, "quantity": quantity }],
             "ship_to": { "name": "Ann", "address": "1 Main St", "city": "Bonn", "country": "DE" },
         })
+    }
+
+    /// Ann places an order with a key of her own choice.
+    pub(crate) async fn place_with(&self, key: &'static str, wanted: Value) -> Answer {
+        let call = Call::post("/api/v1/orders", wanted).of(&self.token("ann"));
+        self.send(shop_orders::NAME, call.with("idempotency-key", key)).await
+    }
+
+    pub(crate) fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// Orders over gRPC, on the store that the service has.
+    pub(crate) fn rpc(&self) -> Guard {
+        let seed = 1_000 + u64::from(self.placed.fetch_add(1, Ordering::SeqCst));
+        let deps = Deps {
+            store: self.nodes[shop_orders::NAME].store.clone(),
+            broker: self.broker.clone(),
+            clock: self.clock.clone(),
+            rng: Rng::from_seed(seed),
+            auth: self.auth.clone(),
+            process: Process::default(),
+        };
+        guarded(shop_orders::edge::grpc::services(shop_orders::App::new(&deps), &deps))
     }
 
     /// Ann places an order; its id.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where it stands")]
 
 mod edge;
+mod grpc;
 mod participant;
 
 use axum::Router;

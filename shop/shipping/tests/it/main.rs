@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where it stands")]
 
+mod grpc;
+
 use axum::Router;
 use shop_contracts::inventory::Item;
 use shop_contracts::shipping::{Ship, ShipTo, Shipped};

@@ -1,0 +1,270 @@
+//! gRPC at the door: passing on, what nobody answers, health of those behind it, and browsers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use shop_contracts::rpc::DESCRIPTORS;
+use shop_contracts::rpc::shipping as wire;
+use shop_contracts::rpc::shipping::shipping_service_client::ShippingServiceClient;
+use shop_contracts::rpc::shipping::shipping_service_server::{
+    ShippingService, ShippingServiceServer,
+};
+use shop_edge::rpc::{Answer, Deadline, Line, OnBehalf, Stub, answer, opened};
+use shop_edge::testing::Bench;
+use shop_edge::{Health, Problem, Rpc, Upstreams, serve_with_rpc};
+use shop_gateway::rpc::Options;
+use shop_gateway::{Gateway, Route};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt;
+
+use crate::upstreams::closed;
+
+const SHIPPING: &str = "shop.shipping.v1.ShippingService";
+
+/// A service that tells what it was asked for, and by whom.
+struct Telling;
+
+/// The door with a service behind it, for as long as the test lasts.
+struct Door {
+    bench: Bench,
+    address: SocketAddr,
+    service: SocketAddr,
+    _ends: [DropGuard; 2],
+}
+
+#[tonic::async_trait]
+impl ShippingService for Telling {
+    async fn get_shipment(
+        &self,
+        request: tonic::Request<wire::GetShipmentRequest>,
+    ) -> Answer<wire::GetShipmentResponse> {
+        let (called, asked) = opened(request)?;
+        let header =
+            |name: &str| called.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+        let told = match &*asked.id {
+            "wait" => std::future::pending().await,
+            "refuse" => Err(Problem::conflict("Refused: as asked.")),
+            "who" => called.principal().map(|caller| caller.user_id),
+            "left" => Ok(called.deadline().remaining().as_millis().to_string()),
+            name => Ok(header(name).unwrap_or_default()),
+        };
+        let shipment = |id| Some(wire::Shipment { id, ..Default::default() });
+        answer(told.map(|id| wire::GetShipmentResponse { shipment: shipment(id) }))
+    }
+
+    async fn list_shipments(
+        &self,
+        _: tonic::Request<wire::ListShipmentsRequest>,
+    ) -> Answer<wire::ListShipmentsResponse> {
+        answer(Ok(wire::ListShipmentsResponse::default()))
+    }
+
+    async fn batch_get_shipments(
+        &self,
+        _: tonic::Request<wire::BatchGetShipmentsRequest>,
+    ) -> Answer<wire::BatchGetShipmentsResponse> {
+        answer(Ok(wire::BatchGetShipmentsResponse::default()))
+    }
+}
+
+impl Door {
+    async fn open(options: Options) -> Self {
+        let bench = Bench::new("shipping", &[]);
+        let (listener, service) = bound().await;
+        let rpc = Rpc::of(&bench.deps, DESCRIPTORS).with(ShippingServiceServer::new(Telling));
+        let ends = [CancellationToken::new(), CancellationToken::new()];
+        let health = Health::new();
+        tokio::spawn(serve_with_rpc(listener, Router::new(), rpc, health, ends[0].clone()));
+        let (listener, address) = bound().await;
+        let routes = [
+            Route::new("/api/v1/shipments", "shipping", service),
+            Route::new("/api/v1/orders", "orders", closed().await),
+        ];
+        let auth = &bench.deps.auth;
+        let gateway = Gateway::new(routes).with_rpc(auth, options, ends[1].clone()).unwrap();
+        tokio::spawn(gateway.serve(listener, ends[1].clone()));
+        Self { bench, address, service, _ends: ends.map(CancellationToken::drop_guard) }
+    }
+
+    /// Whoever calls at an address, and waits for so long.
+    fn stub(&self, at: SocketAddr, patience: Duration) -> Stub {
+        let line = Line::new("the door", Upstreams::from(at), &self.bench.deps.auth);
+        line.on_behalf(OnBehalf::nobody(Deadline::after(patience)))
+    }
+
+    fn client(&self) -> ShippingServiceClient<Stub> {
+        ShippingServiceClient::new(self.stub(self.address, Duration::from_secs(20)))
+    }
+
+    async fn told(&self, request: tonic::Request<wire::GetShipmentRequest>) -> String {
+        let answer = self.client().get_shipment(request).await.unwrap().into_inner();
+        answer.shipment.unwrap().id
+    }
+
+    async fn serves(&self, service: &str) -> Result<ServingStatus, Code> {
+        let mut client = HealthClient::new(self.stub(self.address, Duration::from_secs(20)));
+        let answer = client.check(HealthCheckRequest { service: service.to_owned() }).await;
+        answer.map(|answer| answer.get_ref().status()).map_err(|status| status.code())
+    }
+
+    async fn plain(&self, request: Request<Body>) -> Response<Body> {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        client.request(request).await.unwrap().map(Body::new)
+    }
+
+    fn post(&self, kind: &str) -> http::request::Builder {
+        let path = format!("http://{}/{SHIPPING}/ListShipments", self.address);
+        Request::post(path).header("content-type", kind)
+    }
+}
+
+async fn bound() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn get(id: &str) -> tonic::Request<wire::GetShipmentRequest> {
+    tonic::Request::new(wire::GetShipmentRequest { id: id.to_owned() })
+}
+
+#[tokio::test]
+async fn a_call_arrives_with_who_asked_its_id_and_what_is_left_of_its_time() {
+    let door = Door::open(Options::default()).await;
+    let mut by_ann = get("who");
+    let bearer = format!("Bearer {}", door.bench.token("ann"));
+    by_ann.metadata_mut().insert("authorization", bearer.parse().unwrap());
+    assert_eq!(door.told(by_ann).await, "ann");
+    let id = "018f2a60-0000-7000-8000-000000000001";
+    for (name, value) in [("x-request-id", id), ("x-own", "kept")] {
+        let mut request = get(name);
+        request.metadata_mut().insert(name, value.parse().unwrap());
+        assert_eq!(door.told(request).await, value);
+    }
+    // Twice a hop: to the door, and from there to the service.
+    let left: u64 = door.told(get("left")).await.parse().unwrap();
+    assert!((15_000..=19_990).contains(&left), "{left}");
+    assert_eq!(door.told(get("x-service-key")).await, "", "the key stays at the service's door");
+}
+
+#[tokio::test]
+async fn a_services_own_port_is_for_the_shop_alone() {
+    let door = Door::open(Options::default()).await;
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Body>();
+    let path = format!("http://{}/{SHIPPING}/ListShipments", door.service);
+    let request = Request::post(path).header("content-type", "application/grpc");
+    let answer = client.request(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.headers()["grpc-status"], "16");
+    assert!(door.client().list_shipments(wire::ListShipmentsRequest::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn p2_a_refusal_passes_with_all_its_details() {
+    let door = Door::open(Options::default()).await;
+    let status = door.client().get_shipment(get("refuse")).await.unwrap_err();
+    let details = status.get_error_details();
+    assert_eq!((status.code(), status.message()), (Code::FailedPrecondition, "Refused: as asked."));
+    assert_eq!(details.error_info().unwrap().reason, "CONFLICT");
+    assert!(details.precondition_failure().is_some() && details.request_info().is_some());
+}
+
+#[tokio::test]
+async fn p3_a_deadline_ends_a_call_at_the_door() {
+    let door = Door::open(Options::default()).await;
+    let stub = door.stub(door.address, Duration::from_millis(150));
+    let status = ShippingServiceClient::new(stub).get_shipment(get("wait")).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn what_nobody_answers_is_unimplemented_and_what_is_away_unavailable() {
+    let door = Door::open(Options::default()).await;
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Body>();
+    for (path, code) in [
+        ("/no.such.Service/Do", "12"),
+        ("/nowhere", "12"),
+        ("/api/v1/shipments", "12"),
+        ("/shop.shipping.v1.ShippingService/Steal", "12"),
+        ("/shop.users.v1.UserService/SignUp", "12"),
+        ("/shop.orders.v1.OrderService/GetOrder", "14"),
+    ] {
+        let request = Request::post(format!("http://{}{path}", door.address))
+            .header("content-type", "application/grpc")
+            .body(Body::empty())
+            .unwrap();
+        let answer = client.request(request).await.unwrap();
+        assert_eq!(
+            (&answer.headers()["grpc-status"], answer.status().as_u16()),
+            (&code.parse().unwrap(), 200),
+            "{path}"
+        );
+        assert!(answer.headers().contains_key("grpc-status-details-bin"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn p4_health_is_that_of_each_service_and_of_all() {
+    let door = Door::open(Options::default()).await;
+    assert_eq!(door.serves(SHIPPING).await, Ok(ServingStatus::Serving));
+    let orders = "shop.orders.v1.OrderService";
+    assert_eq!(door.serves(orders).await, Ok(ServingStatus::NotServing));
+    assert_eq!(door.serves("").await, Ok(ServingStatus::NotServing));
+    assert_eq!(door.serves("shop.users.v1.UserService").await, Err(Code::NotFound));
+}
+
+#[tokio::test]
+async fn a_browser_calls_over_http_1_and_reads_the_trailers_in_the_body() {
+    let door = Door::open(Options::default()).await;
+    let request = door.post("application/grpc-web+proto").header("origin", "http://page.example");
+    let answer = door.plain(request.body(Body::from(vec![0; 5])).unwrap()).await;
+    assert_eq!(answer.status(), 200);
+    assert!(!answer.headers().contains_key("access-control-allow-origin"));
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    // One empty message, then a frame of trailers.
+    assert_eq!((&body[..5], body[5]), (&[0; 5][..], 0x80));
+    assert!(String::from_utf8_lossy(&body[10..]).contains("grpc-status:0"), "{body:?}");
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_are_let_in_only_if_they_are_named() {
+    let named = "https://shop.example";
+    let options = Options { origins: vec![named.parse().unwrap()], ..Options::default() };
+    let door = Door::open(options).await;
+    for (origin, allowed) in [(named, Some(named)), ("https://evil.example", None)] {
+        let request = door.post("application/grpc-web+proto").header("origin", origin);
+        let answer = door.plain(request.body(Body::from(vec![0; 5])).unwrap()).await;
+        let told = answer.headers().get("access-control-allow-origin");
+        assert_eq!(told.map(|it| it.to_str().unwrap()), allowed);
+        let asks = Request::options(format!("http://{}/{SHIPPING}/GetShipment", door.address))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .body(Body::empty())
+            .unwrap();
+        let answer = door.plain(asks).await;
+        let status = if allowed.is_some() { 204 } else { 415 };
+        assert_eq!(answer.status(), status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_say_that_it_is_grpc_is_told_what_is_read_here() {
+    let door = Door::open(Options::default()).await;
+    let answer = door.plain(door.post("application/json").body(Body::from("{}")).unwrap()).await;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["accept"]),
+        (415, &"application/grpc".parse().unwrap())
+    );
+    let answer = door.plain(door.post("application/grpc").body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status(), 426);
+}
