@@ -66,8 +66,8 @@ pub(super) struct Calls {
 /// A service that failed, and how: what a resolver says of it.
 #[derive(Clone, Debug)]
 pub(super) struct Failed {
-    pub(super) service: &'static str,
-    pub(super) problem: Problem,
+    service: &'static str,
+    problem: Box<Problem>,
 }
 
 /// The answer of a call.
@@ -179,18 +179,27 @@ pub(super) fn failed(service: &'static str, status: &Status) -> Failed {
     if problem.status().is_server_error() {
         tracing::warn!(service, code = ?status.code(), message = status.message(), "a call failed");
     }
-    Failed { service, problem }
+    Failed::of(service, problem)
 }
 
 /// What is missing in an answer that must have it.
 pub(super) fn incomplete(service: &'static str) -> Failed {
     tracing::error!(service, "an answer lacks what it must have");
-    Failed { service, problem: Problem::internal() }
+    Failed::of(service, Problem::internal())
 }
 
 // === impl Failed ===
 
 impl Failed {
+    pub(super) fn of(service: &'static str, problem: Problem) -> Self {
+        Self { service, problem: Box::new(problem) }
+    }
+
+    /// What the door itself refuses.
+    pub(super) fn refused(problem: Problem) -> Self {
+        Self::of("gateway", problem)
+    }
+
     /// Whether the service is away, rather than saying no.
     pub(super) fn is_away(&self) -> bool {
         matches!(self.problem.status().as_u16(), 502..=504)

@@ -92,7 +92,7 @@ fn calls<'c>(ctx: &Context<'c>) -> &'c Calls {
 fn signed_in(ctx: &Context<'_>) -> Answer<String> {
     let calls = calls(ctx);
     let known = calls.caller.known().map(|principal| principal.user_id.clone());
-    known.map_err(|problem| Failed { service: "gateway", problem })
+    known.map_err(Failed::refused)
 }
 
 /// A bound as a caller wrote it: more than there may be is less.
@@ -101,7 +101,7 @@ fn bounded(asked: i32, what: &str) -> Answer<i32> {
         return Ok(asked.min(PAGE_MAX));
     }
     let problem = shop_edge::Problem::bad_request(format!("`{what}` must not be negative."));
-    Err(Failed { service: "gateway", problem })
+    Err(Failed::refused(problem))
 }
 
 /// As many items as a field may have, for its price.

@@ -187,7 +187,7 @@ impl OrderItem {
     /// The product. Null when it is not sold any more, and, with an error, while the inventory
     /// service is away.
     async fn product(&self, ctx: &Context<'_>) -> Nullable<Product> {
-        nullable(async { Ok(Product::find(ctx, self.0.sku.clone()).await?) }).await
+        nullable(Product::find(ctx, self.0.sku.clone())).await
     }
 }
 

@@ -173,7 +173,7 @@ impl Comment {
 
     /// The post that it is about. Null, with an error, while the content service is away.
     async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
-        nullable(async { Ok(Post::find(ctx, self.0.post_id.clone()).await?) }).await
+        nullable(Post::find(ctx, self.0.post_id.clone())).await
     }
 }
 
@@ -194,7 +194,7 @@ impl Author {
 
     /// The customer. Null when they have left, and, with an error, while the users service is away.
     async fn user(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { Ok(User::find(ctx, self.0.id.clone()).await?) }).await
+        nullable(User::find(ctx, self.0.id.clone())).await
     }
 }
 

@@ -26,7 +26,7 @@ impl Query {
     async fn me(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let id = signed_in(ctx)?;
-            Ok(User::find(ctx, id).await?)
+            User::find(ctx, id).await
         })
         .await
     }
@@ -35,7 +35,7 @@ impl Query {
     async fn user(&self, ctx: &Context<'_>, id: ID) -> Nullable<User> {
         nullable(async {
             signed_in(ctx)?;
-            Ok(User::find(ctx, id.0).await?)
+            User::find(ctx, id.0).await
         })
         .await
     }
@@ -66,7 +66,7 @@ impl Query {
     async fn post(&self, ctx: &Context<'_>, id: ID) -> Nullable<Post> {
         nullable(async {
             signed_in(ctx)?;
-            Ok(Post::find(ctx, id.0).await?)
+            Post::find(ctx, id.0).await
         })
         .await
     }
@@ -94,7 +94,7 @@ impl Query {
 
     /// A product; null when there is none of this name.
     async fn product(&self, ctx: &Context<'_>, sku: String) -> Nullable<Product> {
-        nullable(async { Ok(Product::find(ctx, sku).await?) }).await
+        nullable(Product::find(ctx, sku)).await
     }
 
     /// Products by their names in orders.
@@ -123,7 +123,7 @@ impl Query {
     async fn order(&self, ctx: &Context<'_>, id: ID) -> Nullable<Order> {
         nullable(async {
             signed_in(ctx)?;
-            Ok(Order::find(ctx, id.0).await?)
+            Order::find(ctx, id.0).await
         })
         .await
     }
