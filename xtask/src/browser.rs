@@ -1,4 +1,4 @@
-//! The console in a real browser: installs Chromium and its driver library, starts the shop, runs the page's tests.
+//! The console and the GraphQL explorer in a real browser: installs Chromium and its driver library, starts the shop, runs the pages' tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,17 +31,19 @@ pub(crate) fn run(binary: &Path) -> anyhow::Result<()> {
     )?;
     let url = address(&said).context("the platform printed no address")?;
     let token = fs::read_to_string(data.join("operator-token"))?;
-    let script = house::root().join("shop/platform/tests/browser/console.mjs");
-    process::run_with(
-        "node",
-        &[&script.to_string_lossy()],
-        &[
-            ("SHOP_URL", &url),
-            ("OPERATOR_TOKEN", token.trim()),
-            ("CHROMIUM", &chromium),
-            ("PLAYWRIGHT", &modules.to_string_lossy()),
-        ],
-    )?;
+    for pages in ["console.mjs", "explorer.mjs"] {
+        let script = house::root().join("shop/platform/tests/browser").join(pages);
+        process::run_with(
+            "node",
+            &[&script.to_string_lossy()],
+            &[
+                ("SHOP_URL", &url),
+                ("OPERATOR_TOKEN", token.trim()),
+                ("CHROMIUM", &chromium),
+                ("PLAYWRIGHT", &modules.to_string_lossy()),
+            ],
+        )?;
+    }
     platform.stop(Duration::from_secs(5))
 }
 

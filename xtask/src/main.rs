@@ -6,6 +6,7 @@ mod codegen;
 mod crash;
 mod debian;
 mod engines;
+mod graphql;
 mod grpc;
 mod house;
 mod npm;
@@ -73,6 +74,8 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Judges GraphQL of a running shop by programs of others; part of `test`.
+    Graphql,
     /// Crashes log and store over simulated disks, and counts what was lost or invented.
     Crash {
         /// Crash cycles for each of the two.
@@ -107,6 +110,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tidy => tidy::run(),
         Command::Bench { only, dry } => bench::run(&only, dry),
         Command::Storm { kills, seed } => storm::run(&suite::platform_binary()?, kills, seed),
+        Command::Graphql => graphql::run(&suite::platform_binary()?),
         Command::Crash { cycles, seed } => crash::run(cycles, seed),
     }
 }

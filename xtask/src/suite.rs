@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::debian::{self, Need, Present};
 use crate::engines::{self, session};
 use crate::phases::Phases;
-use crate::{browser, grpc, house, process, storm, tidy};
+use crate::{browser, graphql, grpc, house, process, storm, tidy};
 
 /// Kills in the suite; any number by `cargo xtask storm --kills N`.
 const KILLS: u32 = 20;
@@ -105,7 +105,8 @@ fn all_tests(phases: &mut Phases) -> anyhow::Result<()> {
     phases.run("storm", || storm::run(&binary, KILLS, None))?;
     phases.run("gRPC by a stranger", || grpc::stranger(&binary, &python))?;
     phases.run("buf", grpc::buf)?;
-    phases.run("browser", || browser::run(&binary))
+    phases.run("browser", || browser::run(&binary))?;
+    phases.run("GraphQL audit", || graphql::run(&binary))
 }
 
 /// All that the suite needs from Debian, in one run of apt-get.

@@ -177,9 +177,7 @@ impl Turn {
             true => serde_json::to_vec(&(order, key, true)),
             false => serde_json::to_vec(&(order, key)),
         };
-        let place = place.unwrap_or_default();
-        let tag = auth.seal(&[self.filter.as_bytes(), b"\0", &place]);
-        URL_SAFE_NO_PAD.encode([&tag[..TAG], &place].concat())
+        sealed(auth, &self.filter, &place.unwrap_or_default())
     }
 
     fn links(&self, next: Option<&str>, prev: Option<&str>) -> Links {
@@ -202,6 +200,17 @@ impl Turn {
         let links = next.map_or(links.clone(), |next| links.to("next", at(next)));
         prev.map_or(links.clone(), |prev| links.to("prev", at(prev)))
     }
+}
+
+/// The cursor behind one item: what a page that ends with it gives out.
+pub fn cursor(auth: &Auth, filter: &str, order: Value, key: &str) -> String {
+    let place = serde_json::to_vec(&(Order::of(order), key)).unwrap_or_default();
+    sealed(auth, filter, &place)
+}
+
+fn sealed(auth: &Auth, filter: &str, place: &[u8]) -> String {
+    let tag = auth.seal(&[filter.as_bytes(), b"\0", place]);
+    URL_SAFE_NO_PAD.encode([&tag[..TAG], place].concat())
 }
 
 // === impl Seek ===

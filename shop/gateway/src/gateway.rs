@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::callers::{self, Callers};
 use crate::proxy::Proxy;
-use crate::ready;
 use crate::routes::{Route, Routes};
 use crate::rpc::{self, Lines, Web};
+use crate::{graphql, ready};
 
 /// The door. Clones share its connections.
 #[derive(Clone)]
@@ -96,6 +96,21 @@ impl Gateway {
     /// The ways to the services, for whoever calls them; `None` without gRPC.
     pub fn lines(&self) -> Option<&Lines> {
         self.rpc.as_ref().map(|(lines, _)| lines)
+    }
+
+    /// Answers GraphQL at `/graphql`, over the gRPC of the services: say
+    /// [`with_rpc`](Gateway::with_rpc) first. A service without a line counts as away. Streams end
+    /// with `end`.
+    #[must_use]
+    pub fn with_graphql(
+        self,
+        auth: &Arc<Auth>,
+        options: graphql::Options,
+        end: CancellationToken,
+    ) -> Self {
+        let services = graphql::Services::by(|name| self.lines().and_then(|lines| lines.to(name)));
+        let routes = graphql::shop(services, auth.clone(), options, end).routes();
+        self.with_routes(routes)
     }
 
     /// Serves everything until shutdown.
@@ -175,7 +190,7 @@ async fn index() -> Response {
         .into_iter()
         .map(|name| (name.to_owned(), json!({ "href": format!("/api/v1/{name}") })))
         .chain(
-            ["console", "problems", "versions", "readyz", "metrics"]
+            ["console", "graphql", "problems", "versions", "readyz", "metrics"]
                 .map(|name| (name.to_owned(), json!({ "href": format!("/{name}") }))),
         )
         .collect();

@@ -17,9 +17,11 @@
 //! - [`rpc`] the same for gRPC, with descriptions and health of all services
 //! - [`ready`] whether the whole shop can take orders
 //! - [`callers`] who is at the door, and [`rate`] how often they may call
+//! - [`graphql`] one question instead of several calls
 
 pub mod callers;
 pub mod gateway;
+pub mod graphql;
 pub mod proxy;
 pub mod rate;
 pub mod ready;

@@ -1,4 +1,4 @@
-//! What `/metrics` says, and what it asks for: nothing on this machine, the operator's token beyond it.
+//! What is open on this machine and guarded beyond it: `/metrics`, and how much GraphQL tells of its schema.
 
 use std::sync::Arc;
 
@@ -18,6 +18,13 @@ pub(crate) fn metrics(auth: Arc<Auth>, is_loopback: bool) -> Router {
         Some(numbers) => rendered(move || numbers.render(), auth, is_loopback),
         None => Router::new(),
     }
+}
+
+/// How GraphQL is answered: for people who explore it on their own machine, more narrowly where
+/// strangers reach it.
+pub(crate) fn graphql(is_loopback: bool) -> shop_gateway::graphql::Options {
+    use shop_gateway::graphql::Options;
+    if is_loopback { Options::development() } else { Options::default() }
 }
 
 fn rendered(

@@ -316,7 +316,8 @@ impl Platform {
             .with_callers(edge.callers(&auth))
             .with_end(doors.clone())
             .with_rpc(&auth, edge.rpc(), doors.clone())
-            .map_err(StartError::Failed)?;
+            .map_err(StartError::Failed)?
+            .with_graphql(&auth, guard::graphql(address.ip().is_loopback()), doors.clone());
         let gateway = tokio::spawn(gateway.serve(door, edge.gateway(), doors.clone()));
         let parts = tokio::spawn(parts.run(end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;

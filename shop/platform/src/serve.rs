@@ -150,6 +150,7 @@ impl Serving {
             .with_end(end.clone())
             .with_rpc(&auth, doors.rpc(), end.clone())
             .map_err(StartError::Failed)?
+            .with_graphql(&auth, guard::graphql(address.ip().is_loopback()), end.clone())
             .with_routes(operator::routes(carrier.as_ref(), auth, clock));
         let running = tokio::spawn(gateway.serve(listener, doors.gateway(), end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;

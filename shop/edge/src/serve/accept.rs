@@ -94,7 +94,9 @@ pub(super) async fn run<S>(
             request
         });
         let service = TowerToHyperService::new(service);
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        // With upgrades, so that a route may speak WebSocket.
+        let connection =
+            builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = Aged::new(connection, age(&mut rng), &shutdown);
         connections.spawn(async move {
             let _slot = slot;

@@ -117,8 +117,19 @@ impl Edge {
         let (caller, id) = (called.principal()?, asked.account_id);
         let view = self.app.account(&id, Moment::Now).await?;
         caller.owns_or_404(&view.account.owner_id)?;
-        let filter = format!("events of {id}");
         let page = Page::of(asked.page_size, &asked.page_token)?;
+        let wire::EventsOfAccount { events, next_page_token, .. } =
+            self.page_of_events(view, &page).await?;
+        Ok(wire::ListAccountEventsResponse { events, next_page_token })
+    }
+
+    async fn page_of_events(
+        &self,
+        view: View,
+        page: &Page,
+    ) -> Result<wire::EventsOfAccount, Problem> {
+        let id = view.id;
+        let filter = format!("events of {id}");
         let after = match page.after(&self.auth, &filter)? {
             Some((Cell::Integer(seq), _)) => seq.unsigned_abs(),
             _ => 0,
@@ -128,10 +139,33 @@ impl Edge {
         let events = page.collect(&self.auth, &filter, events, place);
         let currency = &view.account.currency;
         let items = events.items.iter().map(|event| happened(event, currency));
-        Ok(wire::ListAccountEventsResponse {
+        Ok(wire::EventsOfAccount {
             events: items.collect::<Result<_, _>>()?,
             next_page_token: events.next.unwrap_or_default(),
+            account_id: id,
         })
+    }
+
+    async fn events_of_many(
+        &self,
+        called: &Called,
+        asked: wire::BatchListAccountEventsRequest,
+    ) -> Result<wire::BatchListAccountEventsResponse, Problem> {
+        let caller = &called.principal()?;
+        let ids = batch::distinct(asked.account_ids, "account_ids")?;
+        let page = &Page::of(asked.limit, "")?;
+        let read = |id: String| async move {
+            let view = match self.app.account(&id, Moment::Now).await {
+                Err(Error::NotFound) => return Ok(None),
+                view => view?,
+            };
+            if caller.owns_or_404(&view.account.owner_id).is_err() {
+                return Ok(None);
+            }
+            self.page_of_events(view, page).await.map(Some)
+        };
+        let accounts = batch::found::<_, Problem, _>(ids, read).await?;
+        Ok(wire::BatchListAccountEventsResponse { accounts })
     }
 
     async fn found(
@@ -220,6 +254,14 @@ impl PaymentService for Edge {
     ) -> Answer<wire::BatchGetAccountsResponse> {
         let (called, asked) = opened(request)?;
         answer(self.found(&called, asked).await)
+    }
+
+    async fn batch_list_account_events(
+        &self,
+        request: Request<wire::BatchListAccountEventsRequest>,
+    ) -> Answer<wire::BatchListAccountEventsResponse> {
+        let (called, asked) = opened(request)?;
+        answer(self.events_of_many(&called, asked).await)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod backups;
 mod contract;
+mod graphql;
 mod lifecycle;
 mod operators;
 mod orders;

@@ -214,6 +214,36 @@ pub struct BatchGetAccountsResponse {
     #[prost(message, repeated, tag = "1")]
     pub accounts: ::prost::alloc::vec::Vec<Account>,
 }
+/// Whose events are wanted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BatchListAccountEventsRequest {
+    /// At most 1000 accounts.
+    #[prost(string, repeated, tag = "1")]
+    pub account_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Events of each: 20 by default, 100 at most; more is taken as 100, less than 0 is refused.
+    #[prost(int32, tag = "2")]
+    pub limit: i32,
+}
+/// The events of those accounts that are there.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchListAccountEventsResponse {
+    /// In the order of the accounts that were found, each once.
+    #[prost(message, repeated, tag = "1")]
+    pub accounts: ::prost::alloc::vec::Vec<EventsOfAccount>,
+}
+/// The first events of one account.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EventsOfAccount {
+    /// The account.
+    #[prost(string, tag = "1")]
+    pub account_id: ::prost::alloc::string::String,
+    /// Its events, oldest first.
+    #[prost(message, repeated, tag = "2")]
+    pub events: ::prost::alloc::vec::Vec<AccountEvent>,
+    /// Where its next page begins, for ListAccountEvents; empty when these are all.
+    #[prost(string, tag = "3")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
 /// What can have happened to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -464,6 +494,28 @@ pub mod payment_service_client {
                 .insert(GrpcMethod::new("shop.payments.v1.PaymentService", "BatchGetAccounts"));
             self.inner.unary(req, path, codec).await
         }
+        /// The first events of many accounts at once. What is not there, or not the caller's, is left out.
+        pub async fn batch_list_account_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BatchListAccountEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchListAccountEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner.ready().await.map_err(|e| {
+                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
+            })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.payments.v1.PaymentService/BatchListAccountEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new(
+                "shop.payments.v1.PaymentService",
+                "BatchListAccountEvents",
+            ));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -514,6 +566,14 @@ pub mod payment_service_server {
             &self,
             request: tonic::Request<super::BatchGetAccountsRequest>,
         ) -> std::result::Result<tonic::Response<super::BatchGetAccountsResponse>, tonic::Status>;
+        /// The first events of many accounts at once. What is not there, or not the caller's, is left out.
+        async fn batch_list_account_events(
+            &self,
+            request: tonic::Request<super::BatchListAccountEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchListAccountEventsResponse>,
+            tonic::Status,
+        >;
     }
     /// Accounts. Every call asks for a token; what belongs to somebody else is NOT_FOUND.
     #[derive(Debug)]
@@ -857,6 +917,49 @@ pub mod payment_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = BatchGetAccountsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.payments.v1.PaymentService/BatchListAccountEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct BatchListAccountEventsSvc<T: PaymentService>(pub Arc<T>);
+                    impl<T: PaymentService>
+                        tonic::server::UnaryService<super::BatchListAccountEventsRequest>
+                        for BatchListAccountEventsSvc<T>
+                    {
+                        type Response = super::BatchListAccountEventsResponse;
+                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BatchListAccountEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PaymentService>::batch_list_account_events(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BatchListAccountEventsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
