@@ -27,6 +27,9 @@ const READ_MAX: usize = 64 << 10;
 /// How long a body may take to arrive when the log reads it first.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Routes that are asked by programs that watch over the process.
+const WATCHED: [&str; 4] = ["/livez", "/readyz", "/startupz", "/metrics"];
+
 /// What is written about requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Access {
@@ -87,9 +90,10 @@ impl Access {
     /// Writes the line of an answer.
     pub(super) async fn write(&self, line: Line<'_>, response: Response) -> Response {
         let status = response.status();
-        // "Not ready yet" and "no such method" are answers, not failures.
-        let is_failure = status.is_server_error() && status != 501 && line.route != "/readyz";
-        let level = match is_failure {
+        // "No such method" is an answer, not a failure, and so is "not ready yet": whoever watches
+        // over the process asks all the time, and would fill the log with it.
+        let level = match status.is_server_error() && status != 501 {
+            _ if WATCHED.contains(&line.route) => Level::DEBUG,
             true => Level::WARN,
             false if self.is_sampled(line.id) => Level::INFO,
             false => Level::DEBUG,

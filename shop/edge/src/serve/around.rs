@@ -22,6 +22,9 @@ use crate::metrics::Calls;
 use crate::request::{self, CURRENT, Current, REQUEST_ID};
 use crate::versions;
 
+/// Headers that the layers add to an answer, about.
+const ADDED: usize = 10;
+
 /// What the calls of one listener share.
 struct Around {
     ids: Mutex<Rng>,
@@ -87,7 +90,9 @@ impl Around {
         let asked = Asked::of(&mut request);
         let answering = async {
             let (response, noted) = self.answer(request, routes).await;
-            let response = refine::errors(&asked.method, response);
+            let mut response = refine::errors(&asked.method, response);
+            // Room for all that is added, so that the map grows once.
+            response.headers_mut().reserve(ADDED);
             (asked.represent(response).await, noted, request::maker(), request::route())
         };
         let (mut response, noted, principal, template) =

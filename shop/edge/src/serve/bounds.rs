@@ -30,9 +30,12 @@ const METHODS: [Method; 9] = [
     Method::CONNECT,
 ];
 
+/// One that is registered and not served anywhere here: it is known, and so not allowed.
+const QUERY: &str = "QUERY";
+
 /// The refusal of a request that no route should see.
 pub(super) fn refused(request: &Request) -> Option<Problem> {
-    if !METHODS.contains(request.method()) {
+    if !METHODS.contains(request.method()) && request.method().as_str() != QUERY {
         return Some(Problem::not_implemented());
     }
     if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > URI_MAX) {

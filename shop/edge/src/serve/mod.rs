@@ -26,7 +26,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use access::Access;
 pub use health::Health;
-pub use represent::{Passed, method_of};
+pub use represent::{Passed, method_of, unmeasured};
 
 use crate::rpc::Rpc;
 use crate::{Problem, problem, versions};

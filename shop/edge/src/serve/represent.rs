@@ -3,6 +3,7 @@
 //! Answers of JSON are whole in memory, so all of it works on one piece of bytes, and `Content-Length` is always there. Streams and
 //! everything that is not JSON pass untouched; so does what a service behind this one has already made.
 
+use std::convert::Infallible;
 use std::io::Write;
 
 use axum::body::{Body, Bytes};
@@ -138,14 +139,24 @@ impl Asked {
             return response;
         }
         let (mut head, body) = response.into_parts();
-        // A service behind this one has had no body to measure, and has said what there is to say.
-        let has_none = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-            || head.extensions.get::<Passed>().is_some();
-        if let Some(length) = body.size_hint().exact().filter(|_| !has_none) {
+        if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            return Response::from_parts(head, Body::empty());
+        }
+        // A service behind this one has sent no body to measure, and has said what there is to say.
+        let is_passed = head.extensions.get::<Passed>().is_some();
+        if let Some(length) = body.size_hint().exact().filter(|_| !is_passed) {
             head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
         }
-        Response::from_parts(head, Body::empty())
+        let is_measured = head.headers.contains_key(CONTENT_LENGTH);
+        let body = if is_measured { Body::empty() } else { unmeasured() };
+        Response::from_parts(head, body)
     }
+}
+
+/// Nothing, which does not say so beforehand: an empty body would be announced as of length 0, and
+/// GET has another one.
+pub fn unmeasured() -> Body {
+    Body::from_stream(futures_util::stream::empty::<Result<Bytes, Infallible>>())
 }
 
 /// Whether an answer is JSON, or something built on it. Problems are not tagged: they are errors.

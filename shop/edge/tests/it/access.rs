@@ -79,6 +79,7 @@ fn routes(auth: Arc<Auth>) -> Router {
     Router::new()
         .route("/mine/{id}", get(mine))
         .route("/sessions", post(sign_in))
+        .route("/readyz", get(|| async { StatusCode::SERVICE_UNAVAILABLE }))
         .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
         .with_state(Edge(auth))
 }
@@ -151,6 +152,7 @@ async fn e11_failures_are_always_written_and_of_the_rest_a_share() {
         vec![
             request("GET", "/nowhere", &[("x-request-id", low)], ""),
             request("GET", "/nowhere", &[("x-request-id", high)], ""),
+            request("GET", "/readyz", &[("x-request-id", low)], ""),
             request("GET", "/broken", &[("x-request-id", high)], ""),
         ]
     };
@@ -163,7 +165,7 @@ async fn e11_failures_are_always_written_and_of_the_rest_a_share() {
         assert_eq!(lines.last().unwrap()["level"], "WARN");
     }
     let all = logged(access(0.0, false), LevelFilter::DEBUG, calls(&low, &high), auth).await;
-    assert_eq!(all.len(), 3, "everything is there for who asks");
+    assert_eq!(all.len(), 4, "everything is there for who asks");
 }
 
 #[tokio::test]

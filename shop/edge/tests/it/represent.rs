@@ -184,6 +184,7 @@ async fn e10_addresses_and_headers_are_bounded_and_unknown_methods_are_501() {
     for method in ["BREW", "PROPFIND", "get"] {
         call(method, "/number", &[]).await.assert_problem(501, "not-implemented");
     }
+    call("QUERY", "/number", &[]).await.assert_problem(405, "method");
     let trace = call("TRACE", "/number", &[]).await;
     trace.assert_problem(405, "method");
     assert_eq!(trace.header("allow"), "GET, HEAD, PUT, PATCH, OPTIONS");
