@@ -136,3 +136,21 @@ impl fmt::Display for Origins {
 pub(crate) fn share(text: &str) -> Option<f64> {
     text.parse().ok().filter(|share| (0.0..=1.0).contains(share))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_named_as_browsers_name_them() {
+        let origins: Origins = "https://shop.example, http://127.0.0.1:3000".parse().unwrap();
+        assert_eq!(origins.to_string(), "https://shop.example,http://127.0.0.1:3000");
+        assert_eq!(Origins::default().to_string(), "(none)");
+        for wrong in ["*", "shop.example", "https://shop.example/", "https://a/b", "ftp://a"] {
+            assert!(wrong.parse::<Origins>().is_err(), "{wrong}");
+        }
+        let doors = Doors { grpc_web_origins: origins, grpc_reflection: false, ..Doors::default() };
+        let options = doors.rpc();
+        assert_eq!((options.origins.len(), options.reflection, options.health), (2, false, true));
+    }
+}

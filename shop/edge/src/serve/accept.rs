@@ -68,6 +68,8 @@ pub(super) async fn run<S>(
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     // Dropped last, it ends whatever is still running.
     let mut connections = JoinSet::new();
+    // What connections end with: not yet while the port is still open.
+    let ending = CancellationToken::new();
     let closing = async {
         shutdown.cancelled().await;
         tokio::time::sleep(drain).await;
@@ -97,7 +99,7 @@ pub(super) async fn run<S>(
         // With upgrades, so that a route may speak WebSocket.
         let connection =
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = Aged::new(connection, age(&mut rng), &shutdown);
+        let connection = Aged::new(connection, age(&mut rng), &ending);
         connections.spawn(async move {
             let _slot = slot;
             if let Err(error) = connection.await {
@@ -106,8 +108,9 @@ pub(super) async fn run<S>(
         });
     }
     drop(listener);
-    let ending = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(PATIENCE, ending).await.is_err() {
+    ending.cancel();
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(PATIENCE, ended).await.is_err() {
         tracing::info!(left = connections.len(), "cut connections that did not end");
     }
     connections.shutdown().await;
