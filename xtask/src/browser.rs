@@ -1,4 +1,4 @@
-//! The console in a real browser: installs Chromium and its driver library, starts the shop, runs the page's tests.
+//! The console and the interface's page in a real browser: installs Chromium and its driver library, starts the shop, runs the page's tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,13 @@ use crate::{house, process};
 
 /// The library that drives the browser, of one exact version.
 const DRIVER: &str = "playwright-core@1.65.1";
+/// What installs packages of Node.
+pub(crate) const NPM: Need =
+    Need { present: Present::Program("npm"), packages: &["nodejs", "npm"] };
 /// The browser, which draws text only if there is a font, and what installs its driver.
 pub(crate) const NEEDS: [Need; 2] = [
     Need { present: Present::Program("chromium"), packages: &["chromium", "fonts-dejavu-core"] },
-    Need { present: Present::Program("npm"), packages: &["nodejs", "npm"] },
+    NPM,
 ];
 
 /// Runs the browser's tests; what is missing is installed, or named.
@@ -31,17 +34,19 @@ pub(crate) fn run(binary: &Path) -> anyhow::Result<()> {
     )?;
     let url = address(&said).context("the platform printed no address")?;
     let token = fs::read_to_string(data.join("operator-token"))?;
-    let script = house::root().join("shop/platform/tests/browser/console.mjs");
-    process::run_with(
-        "node",
-        &[&script.to_string_lossy()],
-        &[
-            ("SHOP_URL", &url),
-            ("OPERATOR_TOKEN", token.trim()),
-            ("CHROMIUM", &chromium),
-            ("PLAYWRIGHT", &modules.to_string_lossy()),
-        ],
-    )?;
+    for script in ["console.mjs", "docs.mjs"] {
+        let script = house::root().join("shop/platform/tests/browser").join(script);
+        process::run_with(
+            "node",
+            &[&script.to_string_lossy()],
+            &[
+                ("SHOP_URL", &url),
+                ("OPERATOR_TOKEN", token.trim()),
+                ("CHROMIUM", &chromium),
+                ("PLAYWRIGHT", &modules.to_string_lossy()),
+            ],
+        )?;
+    }
     platform.stop(Duration::from_secs(5))
 }
 

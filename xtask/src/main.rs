@@ -1,11 +1,14 @@
 //! The project's own tool: holds the house rules, runs every test, measures, and breaks things on purpose.
 
 mod bench;
+mod breaking;
 mod browser;
 mod crash;
 mod debian;
+mod documents;
 mod engines;
 mod house;
+mod interface;
 mod phases;
 mod process;
 mod storm;
@@ -40,6 +43,14 @@ enum Command {
         #[command(subcommand)]
         action: engines::Action,
     },
+    /// Writes the documents of the interface anew, and compares them with published versions.
+    Documents {
+        /// Takes what was added into the published versions; what breaks them is refused.
+        #[arg(long)]
+        publish: bool,
+    },
+    /// Holds the interface's document and a running shop to each other, with other people's tools.
+    Interface,
     /// Holds the rules of the house: rows, first lines, sizes, words.
     Tidy,
     /// Measures, in release mode, and writes BENCHMARKS.md.
@@ -87,6 +98,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Ci => suite::ci(),
         Command::Test { embedded } => suite::test(embedded),
         Command::Engines { action } => engines::run(action),
+        Command::Documents { publish } => documents::run(publish),
+        Command::Interface => interface::run(&suite::platform_binary()?),
         Command::Tidy => tidy::run(),
         Command::Bench { only, dry } => bench::run(&only, dry),
         Command::Storm { kills, seed } => storm::run(&suite::platform_binary()?, kills, seed),

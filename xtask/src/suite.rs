@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::debian::{self, Need, Present};
 use crate::engines::{self, session};
 use crate::phases::Phases;
-use crate::{browser, house, process, storm, tidy};
+use crate::{browser, house, interface, process, storm, tidy};
 
 /// Kills in the suite; any number by `cargo xtask storm --kills N`.
 const KILLS: u32 = 20;
@@ -103,6 +103,7 @@ fn all_tests(phases: &mut Phases) -> anyhow::Result<()> {
     })?;
     let binary = tested_binary()?;
     phases.run("storm", || storm::run(&binary, KILLS, None))?;
+    phases.run("interface", || interface::run(&binary))?;
     phases.run("browser", || browser::run(&binary))
 }
 
@@ -110,6 +111,7 @@ fn all_tests(phases: &mut Phases) -> anyhow::Result<()> {
 fn from_debian(more: &[Need]) -> anyhow::Result<()> {
     let mut needs = vec![MAKE];
     needs.extend(browser::NEEDS);
+    needs.extend(interface::needs());
     needs.extend_from_slice(more);
     let python = std::env::var_os(PYTHON).is_none();
     engines::from_debian(&session::ours()?, python, &needs)

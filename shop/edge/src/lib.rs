@@ -26,6 +26,7 @@
 //! - [`links`] what can be done next
 //! - [`versions`] how versions of the API are made and retired
 //! - [`serve`](mod@serve) one listener with everything around its routes
+//! - [`openapi`] the document of the interface
 //! - [`operator`] what operators ask of a service's store
 //! - [`insist`](mod@insist) what is tried until it works
 //! - [`parts`] what runs side by side, and ends together
@@ -42,6 +43,7 @@ pub mod insist;
 pub mod links;
 pub mod metrics;
 pub mod negotiate;
+pub mod openapi;
 pub mod operator;
 pub mod page;
 pub mod parts;

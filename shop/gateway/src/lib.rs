@@ -15,10 +15,12 @@
 //! - [`routes`] which path belongs to which service
 //! - [`upstreams`] where the copies of a service listen
 //! - [`proxy`] passing a call on
+//! - [`document`] what the door answers itself
 //! - [`ready`] whether the whole shop can take orders
 //! - [`callers`] who is at the door, and [`rate`] how often they may call
 
 pub mod callers;
+pub mod document;
 pub mod gateway;
 pub mod proxy;
 pub mod rate;
@@ -29,6 +31,7 @@ pub mod upstreams;
 mod lent;
 
 pub use callers::Callers;
+pub use document::openapi;
 pub use gateway::Gateway;
 pub use rate::Limits;
 pub use routes::Route;

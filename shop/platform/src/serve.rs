@@ -23,7 +23,7 @@ use crate::load::client::{Call, Client};
 use crate::platform::{self, Options, StartError, bind, local, process_name};
 use crate::topology::{self, Service};
 use crate::upstream::Upstream;
-use crate::{console, guard, mail, operator};
+use crate::{console, guard, mail, openapi, operator};
 
 /// What the gateway is called where services are named.
 pub const GATEWAY: &str = "gateway";
@@ -107,7 +107,7 @@ impl Serving {
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
         let end = CancellationToken::new();
         let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
-        let mut gateway = Gateway::new(routes).with_routes(metrics);
+        let mut gateway = Gateway::new(routes).with_routes(openapi::routes()).with_routes(metrics);
         let mut carrier = None;
         if engines.alone_because().is_none() {
             let mut rng = Rng::from_entropy();

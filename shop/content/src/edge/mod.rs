@@ -1,5 +1,8 @@
 //! Thin translators over [`App`](crate::App).
 
+pub mod document;
+pub mod rest;
+pub mod shapes;
+
 mod comments;
 mod posts;
-pub mod rest;

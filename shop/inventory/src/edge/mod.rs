@@ -1,3 +1,5 @@
 //! Thin translators over [`crate::App`].
 
+pub mod document;
 pub mod rest;
+pub mod shapes;

@@ -5,6 +5,7 @@
 mod backups;
 mod contract;
 mod lifecycle;
+mod openapi;
 mod operators;
 mod orders;
 mod program;

@@ -1,4 +1,7 @@
 //! Thin translators over [`App`](crate::App).
 
+pub mod document;
 pub mod rest;
+pub mod shapes;
+
 mod v2;
