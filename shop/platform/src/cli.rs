@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with examples. What is then done is in [`commands`].
 
+mod interface;
 mod operator;
 
 use std::net::SocketAddr;
@@ -12,6 +13,8 @@ use switchboard_core::BoxError;
 use crate::commands;
 use crate::settings::{EngineFlags, Flags, Settings};
 use crate::upstream::Upstream;
+use interface::{COLLECTION, OPENAPI};
+pub use interface::{Collection, Format, OpenApi};
 use operator::{DEAD, KEYS, LOG, SAGAS};
 pub use operator::{Dead, Keys, Log, Remote, Sagas};
 
@@ -25,6 +28,7 @@ Examples:
   switchboard dead replay payments.commands 0191…
   switchboard log inspect                 the log's files, every record's sum verified
   switchboard backup /backups/monday      everything as of now, while it runs
+  switchboard collection --out shop.json  every request, for Postman or Insomnia
   switchboard doctor                      looks at everything that could be wrong
   switchboard --print-config              settings, and who set each";
 
@@ -90,6 +94,12 @@ enum Command {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Write the interface's document (OpenAPI 3.1)
+    #[command(name = "openapi", after_help = OPENAPI)]
+    OpenApi(OpenApi),
+    /// Write the interface as a collection of requests for Postman or Insomnia
+    #[command(after_help = COLLECTION)]
+    Collection(Collection),
     /// Load for `cargo xtask storm`
     #[command(hide = true)]
     StormLoad(StormLoad),
@@ -300,6 +310,10 @@ impl Cli {
             Some(Command::Backup(backup)) => commands::backup::run(&settings, &backup),
             Some(Command::Restore(wanted)) => commands::restore::run(&settings, &wanted),
             Some(Command::Doctor { .. }) => commands::doctor::run(&settings),
+            Some(Command::OpenApi(wanted)) => commands::interface::openapi(&wanted),
+            Some(Command::Collection(wanted)) => {
+                commands::interface::collection(&settings, &wanted)
+            }
             Some(Command::StormLoad(load)) => commands::proofs::storm(&load),
             Some(Command::Bench { seconds }) => commands::proofs::bench(seconds),
         }
@@ -346,6 +360,8 @@ mod tests {
             "restore b --only orders --yes",
             "restore b --force --json",
             "doctor",
+            "openapi --out f",
+            "collection --format insomnia --out f",
             "--print-config",
             "storm-load --url http://x --data d --seed 1 --seconds 2",
             "bench",
@@ -362,6 +378,7 @@ mod tests {
             "dead replay",
             "sagas resolve 1",
             "demo --orders 0",
+            "collection --format curl",
         ] {
             let words = std::iter::once("switchboard").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{line}");

@@ -9,6 +9,7 @@
 //! - [`backup`], [`restore`] copies of everything, and putting one back
 //! - [`doctor`] everything that could be wrong
 //! - [`config`] settings and who set them
+//! - [`interface`] the interface's document, and collections of requests
 //! - [`proofs`] load and figures for the project's own tool
 //! - [`remote`] calling a running platform
 //! - [`show`] tables for people, JSON for programs
@@ -18,6 +19,7 @@ pub mod config;
 pub mod dead;
 pub mod demo;
 pub mod doctor;
+pub mod interface;
 pub mod keys;
 pub mod log;
 pub mod proofs;

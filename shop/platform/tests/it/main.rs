@@ -6,6 +6,7 @@ mod backups;
 mod contract;
 mod graphql;
 mod lifecycle;
+mod openapi;
 mod operators;
 mod orders;
 mod program;
