@@ -13,6 +13,8 @@ use super::Shop;
 
 /// Parents in each list of these tests: more than are looked at in one step.
 const MANY: usize = 40;
+/// Posts of each, where there are many people.
+const FEW: usize = 10;
 
 const GET_USER_WITH_POSTS: &str = "query GetUserWithPosts($userId: ID!) { user(id: $userId) { id \
     name email posts { id title createdAt comments { id content author { name } } } } }";
@@ -66,8 +68,10 @@ fn people() -> Shop {
         Ok(users::ListUsersResponse { users, next_page_token: String::new() })
     });
     shop.fake.on("content.ContentService/BatchListPosts", |it: content::BatchListPostsRequest| {
+        // A batch holds a thousand keys, so many authors have fewer posts each.
+        let count = if it.author_ids.len() == 1 { MANY } else { FEW };
         let authors = it.author_ids.into_iter().map(|author_id| content::PostsOfAuthor {
-            posts: (0..MANY).map(|number| post(&author_id, number)).collect(),
+            posts: (0..count).map(|number| post(&author_id, number)).collect(),
             next_page_token: String::new(),
             author_id,
         });
@@ -130,7 +134,7 @@ async fn g5_many_people_and_their_posts_and_comments_are_one_call_for_each_list(
     let answer = shop.ask(&shop.operator(), query, Value::Null).await;
     assert_eq!(answer["errors"], Value::Null, "{answer}");
     let nodes = answer["data"]["users"]["nodes"].as_array().unwrap();
-    assert_eq!((nodes.len(), nodes[MANY - 1]["posts"].as_array().unwrap().len()), (MANY, MANY));
+    assert_eq!((nodes.len(), nodes[MANY - 1]["posts"].as_array().unwrap().len()), (MANY, FEW));
     let calls = shop.fake.calls();
     // A list is fetched once for all parents; two lists of other lengths are two fields.
     assert_eq!(calls["content.ContentService/BatchListPosts"], 2);
