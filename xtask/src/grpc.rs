@@ -28,14 +28,10 @@ pub(crate) fn stranger(binary: &Path, python: &str) -> anyhow::Result<()> {
     let token = fs::read_to_string(data.join("operator-token"))?;
     let script = house::root().join("shop/platform/tests/grpc/stranger.py");
     let protos = house::root().join(PROTO);
-    process::run(
+    process::run_with(
         python,
-        &[
-            &script.to_string_lossy(),
-            url.trim_start_matches("http://"),
-            token.trim(),
-            &protos.to_string_lossy(),
-        ],
+        &[&script.to_string_lossy(), url.trim_start_matches("http://"), &protos.to_string_lossy()],
+        &[("OPERATOR_TOKEN", token.trim())],
     )?;
     platform.stop(Duration::from_secs(5))
 }

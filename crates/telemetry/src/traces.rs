@@ -14,11 +14,12 @@ pub enum Format {
     Json,
 }
 
-/// The adapter says by itself which refusals and losses matter.
-const DEFAULT: &str = "warn,lapin::channel=off";
+/// The adapter says by itself which refusals and losses matter; which requests are shown is a setting
+/// of its own.
+const DEFAULT: &str = "warn,switchboard::access=info,lapin::channel=off";
 
 /// Sends traces to stderr. The filter comes from `SWITCHBOARD_TRACE`, in the syntax of
-/// `tracing-subscriber` (`info,switchboard_relay=debug`); default `warn`, without what
+/// `tracing-subscriber` (`info,switchboard_relay=debug`); default `warn` with the access log, without what
 /// RabbitMQ's client library traces about its channels: it calls every refusal an error before
 /// whoever asked can judge it.
 ///

@@ -21,6 +21,10 @@
 //! - [`auth`] keys, tokens and who calls
 //! - [`idempotency`] the same key, the same answer
 //! - [`page`] collections with signed cursors
+//! - [`etag`] "only if it is still as I saw it"
+//! - [`negotiate`] what a caller accepts
+//! - [`links`] what can be done next
+//! - [`versions`] how versions of the API are made and retired
 //! - [`rpc`] the same over gRPC: statuses, deadlines, health, reflection, clients
 //! - [`upstreams`], [`lent`] where copies of a service listen, and a body for more than one attempt
 //! - [`serve`](mod@serve) one listener with everything around its routes
@@ -33,11 +37,14 @@
 
 pub mod auth;
 pub mod deps;
+pub mod etag;
 pub mod idempotency;
 pub mod input;
 pub mod insist;
 pub mod lent;
+pub mod links;
 pub mod metrics;
+pub mod negotiate;
 pub mod operator;
 pub mod page;
 pub mod parts;
@@ -48,13 +55,16 @@ pub mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod upstreams;
+pub mod versions;
 
 pub use auth::{Auth, AuthError, MaybePrincipal, Principal, Role};
 pub use deps::{Deps, Process};
+pub use etag::{ETag, Preconditions};
 pub use idempotency::{IDEMPOTENCY, IdempotencyKey, Idempotent, Stored};
 pub use input::Input;
 pub use insist::insist;
-pub use page::{Collection, Page};
+pub use links::Links;
+pub use page::{Collection, Page, Seek};
 pub use parts::Parts;
 pub use problem::{FieldError, Problem};
 pub use request::RequestContext;

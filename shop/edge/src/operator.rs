@@ -12,7 +12,7 @@ use switchboard_handler::operator as keys;
 use switchboard_message::Broker;
 use switchboard_store::{CommitError, Gate, Store, Waiting};
 
-use crate::{Auth, Deps, Input, Principal, Problem};
+use crate::{Auth, Deps, Input, Links, Principal, Problem};
 
 /// Blocked keys that are listed, and messages of one key, at most.
 const LIMIT: usize = 200;
@@ -59,7 +59,8 @@ async fn list(State(operator): State<Operator>, caller: Principal) -> Result<Jso
         item["head"] = head.first().map_or(Value::Null, waiting_json);
         items.push(item);
     }
-    Ok(Json(json!({ "items": items })))
+    let links = Links::own(format!("{}/dead", home(&service)));
+    Ok(Json(json!({ "items": items, "_links": links })))
 }
 
 /// One blocked key with everything that waits behind it, and what a replay would run.
@@ -124,7 +125,8 @@ async fn gates(
     let service = operator.store.identity().source;
     let gates = operator.store.gates(None, LIMIT).await?;
     let items: Vec<_> = gates.iter().map(|gate| gate_json(&service, gate)).collect();
-    Ok(Json(json!({ "items": items })))
+    let links = Links::own(format!("{}/gates", home(&service)));
+    Ok(Json(json!({ "items": items, "_links": links })))
 }
 
 /// How far the service's own log has come, and the relay on it; and every group on the broker.
@@ -167,6 +169,7 @@ async fn positions(
         "newest": newest,
         "relay": relay,
         "groups": groups,
+        "_links": Links::own(format!("{}/positions", home(&identity.source))),
     })))
 }
 
@@ -186,7 +189,35 @@ fn key_of(text: &str) -> Key {
     }
 }
 
+/// Where the routes of a service's operator are.
+fn home(service: &str) -> String {
+    format!("/api/v1/operator/{service}")
+}
+
+/// A name as one segment of a path: everything but what needs no escape, escaped.
+fn segment(name: &str) -> String {
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                segment.push(char::from(byte));
+            }
+            other => segment.push_str(&format!("%{other:02X}")),
+        }
+    }
+    segment
+}
+
+/// A blocked key, with what can be done about it now: what waits for its time goes on by itself, and
+/// may be hurried.
 fn gate_json(service: &str, gate: &Gate) -> Value {
+    let key = segment(&gate.key.to_string());
+    let own = format!("{}/dead/{}/{key}", home(service), segment(gate.group.as_str()));
+    let links = Links::own(&*own).act("replay", "POST", format!("{own}/replay")).act(
+        "skip",
+        "POST",
+        format!("{own}/skip"),
+    );
     json!({
         "service": service,
         "group": gate.group.as_str(),
@@ -195,6 +226,7 @@ fn gate_json(service: &str, gate: &Gate) -> Value {
         "due": gate.due.map(|due| due.to_string()),
         "since": gate.since.to_string(),
         "depth": gate.depth,
+        "_links": links,
     })
 }
 
@@ -220,6 +252,12 @@ fn waiting_json(waiting: &Waiting) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_one_segment_of_its_link() {
+        assert_eq!(segment("order-1"), "order-1");
+        assert_eq!(segment("a/b c?ä"), "a%2Fb%20c%3F%C3%A4");
+    }
 
     #[test]
     fn a_key_is_asked_for_as_it_is_shown() {

@@ -1,19 +1,32 @@
 //! What a request brings along for everything that follows from it: its id and its context.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use http::HeaderMap;
+use axum::extract::{FromRequestParts, MatchedPath};
 use http::request::Parts;
+use http::{HeaderMap, Request};
 use switchboard_core::{Context, Id};
 
 /// The header of the request's id, in requests and responses.
 pub const REQUEST_ID: &str = "x-request-id";
+/// The header of W3C Trace Context.
+pub(crate) const TRACEPARENT: &str = "traceparent";
 
 tokio::task_local! {
     /// The request that the present task answers, so that problems can name it.
-    pub(crate) static CURRENT: Id;
+    pub(crate) static CURRENT: Current;
+}
+
+/// What is known of a request while it is answered.
+#[derive(Debug)]
+pub(crate) struct Current {
+    id: Id,
+    /// Who calls, once a handler has asked.
+    principal: RefCell<Option<String>>,
+    /// The template of the route, once it is found.
+    route: RefCell<Option<MatchedPath>>,
 }
 
 /// The context of the action that a request begins: give it to the unit.
@@ -25,7 +38,50 @@ pub struct RequestContext(pub Context);
 
 /// The request that the present task answers; `None` outside of the serving layers.
 pub(crate) fn current() -> Option<Id> {
-    CURRENT.try_with(|id| *id).ok()
+    CURRENT.try_with(|current| current.id).ok()
+}
+
+/// Notes who makes the request that the present task answers, for its line in the access log.
+pub fn made_by(user_id: &str) {
+    // Outside of the serving layers there is no line to write.
+    let _noted = CURRENT.try_with(|current| {
+        *current.principal.borrow_mut() = Some(user_id.to_owned());
+    });
+}
+
+/// Who makes the request, as far as anybody has asked; forgotten with the question.
+pub(crate) fn maker() -> Option<String> {
+    CURRENT.try_with(|current| current.principal.take()).ok().flatten()
+}
+
+/// Notes which route answers the request. The layers around all routes stand where none is known.
+pub(crate) fn routed<B>(request: Request<B>) -> Request<B> {
+    let found = request.extensions().get::<MatchedPath>().cloned();
+    let _noted = CURRENT.try_with(|current| *current.route.borrow_mut() = found);
+    request
+}
+
+/// The route that answers the request, if there is one.
+pub(crate) fn route() -> Option<MatchedPath> {
+    CURRENT.try_with(|current| current.route.take()).ok().flatten()
+}
+
+/// Removes what claims to be a trace context and is not, so that nobody behind takes it over.
+pub(crate) fn keep_sound_trace(headers: &mut HeaderMap) {
+    let Some(value) = headers.get(TRACEPARENT) else { return };
+    if !value.to_str().is_ok_and(is_traceparent) {
+        headers.remove(TRACEPARENT);
+        headers.remove("tracestate");
+    }
+}
+
+// === impl Current ===
+
+impl Current {
+    /// A request of this id, by nobody yet.
+    pub(crate) fn of(id: Id) -> Self {
+        Self { id, principal: RefCell::default(), route: RefCell::default() }
+    }
 }
 
 // === impl RequestContext ===
@@ -36,7 +92,7 @@ impl RequestContext {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let id = text(REQUEST_ID).and_then(|id| id.parse().ok()).or_else(current);
         let mut context = Context::of(id.unwrap_or(Id::from_bytes([0; 16])));
-        context.traceparent = text("traceparent").filter(|it| is_traceparent(it)).map(Arc::from);
+        context.traceparent = text(TRACEPARENT).filter(|it| is_traceparent(it)).map(Arc::from);
         Self(context)
     }
 }

@@ -1,21 +1,24 @@
 //! The public port: health, whatever the platform mounts, and everything else by its path.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use http::Method;
+use axum::{Json, Router, middleware};
+use http::{Method, StatusCode};
 use serde_json::json;
+use shop_edge::idempotency::{KEPT, KEY_MAX};
 use shop_edge::rpc::CONTENT_TYPE as GRPC;
-use shop_edge::serve::{serve_bare, serve_bare_with_rpc};
-use shop_edge::{Auth, Problem};
+use shop_edge::serve::{self, Passed, serve_bare_with_rpc, serve_with};
+use shop_edge::{Auth, Problem, versions};
 use switchboard_core::BoxError;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::callers::{self, Callers};
 use crate::proxy::Proxy;
 use crate::routes::{Route, Routes};
 use crate::rpc::{self, Lines, Web};
@@ -28,6 +31,11 @@ pub struct Gateway {
     proxy: Proxy,
     extra: Router,
     rpc: Option<(Lines, Web)>,
+    callers: Option<Callers>,
+    /// No longer ready, once this is cancelled.
+    end: CancellationToken,
+    /// Whether the whole shop was ready once.
+    started: Arc<AtomicBool>,
 }
 
 // === impl Gateway ===
@@ -40,7 +48,25 @@ impl Gateway {
             proxy: Proxy::new(),
             extra: Router::new(),
             rpc: None,
+            callers: None,
+            end: CancellationToken::new(),
+            started: Arc::default(),
         }
+    }
+
+    /// Counts the calls of each caller, and refuses those that are too many. Default: nobody counts.
+    #[must_use]
+    pub fn with_callers(mut self, callers: Callers) -> Self {
+        self.callers = Some(callers);
+        self
+    }
+
+    /// Is not ready once `end` is cancelled, so that nobody is sent here who would find the port
+    /// closed.
+    #[must_use]
+    pub fn with_end(mut self, end: CancellationToken) -> Self {
+        self.end = end;
+        self
     }
 
     /// Serves these routes itself, before any service is looked for.
@@ -50,7 +76,8 @@ impl Gateway {
         self
     }
 
-    /// Speaks gRPC too, until `end`; serve it with [`Gateway::serve`].
+    /// Speaks gRPC too, until `end`; serve it with [`Gateway::serve`]. Whoever counts calls counts
+    /// these as well, if that was said before.
     ///
     /// # Errors
     /// When the services cannot be described, which is a mistake of ours.
@@ -61,7 +88,7 @@ impl Gateway {
         end: CancellationToken,
     ) -> Result<Self, BoxError> {
         let lines = Lines::new(&self.routes.services(), auth);
-        let web = lines.open(auth.clone(), options, end)?;
+        let web = lines.open(auth.clone(), options, self.callers.clone(), end)?;
         self.rpc = Some((lines, web));
         Ok(self)
     }
@@ -93,12 +120,13 @@ impl Gateway {
     pub async fn serve(
         self,
         listener: TcpListener,
+        options: serve::Options,
         shutdown: CancellationToken,
     ) -> Result<(), BoxError> {
         let router = self.router();
         match self.rpc {
-            Some((_, web)) => serve_bare_with_rpc(listener, router, web, shutdown).await,
-            None => serve_bare(listener, router, shutdown).await,
+            Some((_, web)) => serve_bare_with_rpc(listener, router, web, options, shutdown).await,
+            None => serve_with(listener, router, options, shutdown).await,
         }
     }
 
@@ -107,7 +135,8 @@ impl Gateway {
         let Some((_, web)) =
             self.rpc.as_ref().filter(|(lines, _)| lines.cover(request.uri().path()))
         else {
-            return Problem::not_found().into_response();
+            let unknown = versions::unknown(request.uri().path());
+            return unknown.unwrap_or_else(Problem::not_found).into_response();
         };
         let preflight = (request.method() == Method::OPTIONS)
             .then(|| web.preflight(request.headers()))
@@ -118,14 +147,33 @@ impl Gateway {
     /// Everything behind the public port but gRPC, to be served with
     /// [`serve_bare`](shop_edge::serve::serve_bare).
     pub fn router(&self) -> Router {
-        Router::new()
+        let routes = Router::new()
             .route("/", get(index))
             .route("/livez", get(|| async { Json(json!({ "status": "alive" })) }))
             .route("/readyz", get(readyz))
+            .route("/startupz", get(startupz))
             .fallback(pass)
             .with_state(self.clone())
             .merge(shop_edge::problem::routes())
-            .merge(self.extra.clone())
+            .merge(versions::routes())
+            .merge(self.extra.clone());
+        match &self.callers {
+            Some(callers) => {
+                routes.layer(middleware::from_fn_with_state(callers.clone(), callers::count))
+            }
+            None => routes,
+        }
+    }
+}
+
+impl Gateway {
+    /// Asks the services whether they are ready, and remembers that they once were.
+    async fn asked(&self) -> Response {
+        let answer = ready::ready(&self.proxy, &self.routes.services()).await;
+        if answer.status().is_success() {
+            self.started.store(true, Ordering::Relaxed);
+        }
+        answer
     }
 }
 
@@ -142,20 +190,46 @@ async fn index() -> Response {
         .into_iter()
         .map(|name| (name.to_owned(), json!({ "href": format!("/api/v1/{name}") })))
         .chain(
-            ["console", "graphql", "problems", "readyz", "metrics"]
+            ["console", "graphql", "problems", "versions", "readyz", "metrics"]
                 .map(|name| (name.to_owned(), json!({ "href": format!("/{name}") }))),
         )
         .collect();
-    Json(json!({ "name": "Switchboard shop", "_links": links })).into_response()
+    let idempotency = json!({
+        "header": "Idempotency-Key",
+        "length_max": KEY_MAX,
+        "kept_seconds": KEPT.as_secs(),
+    });
+    let shop = json!({ "name": "Switchboard shop", "idempotency": idempotency, "_links": links });
+    Json(shop).into_response()
 }
 
 async fn readyz(State(gateway): State<Gateway>) -> Response {
-    ready::ready(&gateway.proxy, &gateway.routes.services()).await
+    if gateway.end.is_cancelled() {
+        let draining = json!({ "status": "draining", "services": {} });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(draining)).into_response();
+    }
+    gateway.asked().await
+}
+
+/// Started is for good: a service that goes away later makes nobody start the door anew.
+async fn startupz(State(gateway): State<Gateway>) -> Response {
+    if !gateway.started.load(Ordering::Relaxed) {
+        let answer = gateway.asked().await;
+        if !answer.status().is_success() {
+            return answer;
+        }
+    }
+    Json(json!({ "status": "started" })).into_response()
 }
 
 async fn pass(State(gateway): State<Gateway>, request: Request<Body>) -> Response {
     match gateway.routes.find(request.uri().path()) {
-        Some(route) => gateway.proxy.pass(route.service, &route.upstreams, request).await,
+        Some(route) => {
+            let passed = Passed(route.prefix);
+            let mut answer = gateway.proxy.pass(route.service, &route.upstreams, request).await;
+            answer.extensions_mut().insert(passed);
+            answer
+        }
         None => gateway.not_passed(&request),
     }
 }

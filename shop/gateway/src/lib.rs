@@ -17,14 +17,19 @@
 //! - [`rpc`] the same for gRPC, with descriptions and health of all services
 //! - [`ready`] whether the whole shop can take orders
 //! - [`graphql`] one question instead of several calls
+//! - [`callers`] who is at the door, and [`rate`] how often they may call
 
+pub mod callers;
 pub mod gateway;
 pub mod graphql;
 pub mod proxy;
+pub mod rate;
 pub mod ready;
 pub mod routes;
 pub mod rpc;
 
+pub use callers::Callers;
 pub use gateway::Gateway;
+pub use rate::Limits;
 pub use routes::Route;
 pub use shop_edge::Upstreams;

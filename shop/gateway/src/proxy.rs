@@ -7,11 +7,13 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, COOKIE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+};
 use http::header::{TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
-use http::{Request, Uri, Version};
+use http::{Method, Request, Uri, Version};
 use http_body_util::{LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -19,7 +21,7 @@ use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use shop_edge::Problem;
 use shop_edge::lent::Lender;
-use shop_edge::serve::BODY_LIMIT;
+use shop_edge::serve::{BODY_LIMIT, method_of, unmeasured};
 use switchboard_core::chain;
 use tokio::time::error::Elapsed;
 
@@ -82,6 +84,7 @@ impl Proxy {
         request: Request<Body>,
     ) -> Response {
         let (head, lender) = prepared(request);
+        let is_head = head.method == Method::HEAD;
         for address in upstreams.turn() {
             let Some(body) = lender.lend() else { break };
             let body = Body::new(Limited::new(body, BODY_LIMIT));
@@ -94,7 +97,7 @@ impl Proxy {
                     tracing::warn!(service, %address, error = chain(&error), "cannot be reached");
                     upstreams.shun(&address);
                 }
-                answered => return answer(service, answered),
+                answered => return answer(service, is_head, answered),
             }
         }
         Problem::unavailable(format!("The {service} service cannot be reached now."))
@@ -105,12 +108,16 @@ impl Proxy {
 /// What the caller gets of what came back.
 fn answer(
     service: &str,
+    is_head: bool,
     answered: Result<Result<http::Response<Incoming>, ClientError>, Elapsed>,
 ) -> Response {
     match answered {
         Ok(Ok(answer)) => {
             let mut answer = answer.map(Body::new);
             strip(answer.headers_mut());
+            if is_head && !answer.headers().contains_key(CONTENT_LENGTH) {
+                *answer.body_mut() = unmeasured();
+            }
             answer
         }
         Ok(Err(error)) if has_cause::<LengthLimitError>(&error) => {
@@ -140,6 +147,7 @@ fn prepared(request: Request<Body>) -> (Parts, Lender) {
     let (mut head, body) = request.into_parts();
     let host = head.headers.remove(HOST);
     let host = host.or_else(|| HeaderValue::from_str(head.uri.authority()?.as_str()).ok());
+    head.method = method_of(&head);
     head.version = Version::HTTP_11;
     strip(&mut head.headers);
     join_cookies(&mut head.headers);

@@ -7,9 +7,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use shop_contracts::Money;
 use shop_contracts::inventory::{Item, ProductListed};
-use shop_edge::Deps;
+use shop_edge::{Deps, Problem, Seek};
 use switchboard_core::{Clock, Context, Retryable, Rng, Verdict};
-use switchboard_store::{CommitError, Expect, Row, Select, Store, StoreError, Table, Unit, Value};
+use switchboard_store::{
+    CommitError, Compare, Expect, Row, Select, Store, StoreError, Table, Unit, Value,
+    table::SELECT_LIMIT,
+};
 
 use crate::catalogue::{CATALOGUE, CURRENCY, ON_HAND};
 use crate::domain::{Delta, Refusal, Reservation, State, Step, Stock, adjust};
@@ -47,6 +50,9 @@ pub enum Error {
     /// There is no such product.
     #[error("there is no such product")]
     NotFound,
+    /// The stock is not as the caller expects.
+    #[error("the stock is not as the request expects")]
+    Unexpected(Box<Problem>),
     /// The store cannot be read.
     #[error("the store cannot be read")]
     Read(#[from] StoreError),
@@ -66,7 +72,7 @@ pub(crate) struct Loaded {
 impl Retryable for Error {
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Refused(_) | Self::NotFound => Verdict::Terminal,
+            Self::Refused(_) | Self::NotFound | Self::Unexpected(_) => Verdict::Terminal,
             Self::Read(error) => error.verdict(),
             Self::Commit(error) => error.verdict(),
         }
@@ -126,18 +132,24 @@ impl App {
         Ok(Product::of(&row))
     }
 
-    /// Products by sku, those after `after`.
+    /// Products by sku, from there on.
     ///
     /// # Errors
     /// The store's.
     pub async fn products(
         &self,
-        after: Option<(Value, String)>,
+        seek: impl Into<Seek>,
         limit: usize,
     ) -> Result<Vec<Product>, Error> {
-        let mut select = Select::all(&PRODUCTS).limit(limit);
-        select.after = after;
-        Ok(self.store.select(select).await?.iter().map(Product::of).collect())
+        let seek = seek.into();
+        let Some((_, key)) = seek.after.as_ref().filter(|_| seek.backwards) else {
+            let rows = self.store.select(seek.of(Select::all(&PRODUCTS).limit(limit))).await?;
+            return Ok(rows.iter().map(Product::of).collect());
+        };
+        // Keys are read in one direction only, and the whole catalogue is not much.
+        let before = Select::all(&PRODUCTS).filter("key", Compare::Below, key.as_str());
+        let rows = self.store.select(before.limit(SELECT_LIMIT)).await?;
+        Ok(rows.iter().rev().take(limit).map(Product::of).collect())
     }
 
     /// How much there is of a product.
@@ -154,10 +166,25 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Refused`] below what is reserved, or the store's.
     pub async fn adjust(&self, context: Context, sku: &str, on_hand: i64) -> Result<Stock, Error> {
+        self.adjust_if(context, sku, on_hand, |_| Ok(())).await
+    }
+
+    /// The same if that may be done with the stock that is there: the unit expects that very stock.
+    ///
+    /// # Errors
+    /// As [`App::adjust`], and what `may` answers as [`Error::Unexpected`].
+    pub async fn adjust_if(
+        &self,
+        context: Context,
+        sku: &str,
+        on_hand: i64,
+        may: impl Fn(&Stock) -> Result<(), Problem>,
+    ) -> Result<Stock, Error> {
         let mut tries = 0;
         loop {
             let row = self.store.row(&STOCK, sku).await?.ok_or(Error::NotFound)?;
             let before = Stock::of(&row);
+            may(&before).map_err(|problem| Error::Unexpected(Box::new(problem)))?;
             let delta = adjust::decide(sku, before, on_hand)?;
             let unit = Unit::new()
                 .with_context(context.clone())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shop_edge::Deps;
+use shop_edge::{Deps, Seek};
 use switchboard_core::{Clock, Timestamp};
 use switchboard_store::{
     CommitError, Compare, Row, Select, Store, StoreError, Table, Unit, Value, table::SELECT_LIMIT,
@@ -81,7 +81,7 @@ impl App {
         self.store.row(table, id).await
     }
 
-    /// Rows of one user, or of everybody, newest first, those after `after`.
+    /// Rows of one user, or of everybody, newest first, from there on.
     ///
     /// # Errors
     /// The store's.
@@ -89,15 +89,14 @@ impl App {
         &self,
         table: &'static Table,
         user_id: Option<&str>,
-        after: Option<(Value, String)>,
+        seek: impl Into<Seek>,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         let mut select = Select::all(table).descending("at").limit(limit);
         if let Some(user_id) = user_id {
             select = select.only("user_id", user_id);
         }
-        select.after = after;
-        self.store.select(select).await
+        self.store.select(seek.into().of(select)).await
     }
 
     /// The rows of one user, newest first: as many as one unit can change, 9 000.

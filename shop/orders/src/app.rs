@@ -8,7 +8,7 @@ use shop_contracts::inventory::Item;
 use shop_contracts::orders::{OrderPlaced, OrderStatus};
 use shop_contracts::shipping::ShipTo;
 use shop_edge::idempotency::Ticket;
-use shop_edge::{Deps, Stored};
+use shop_edge::{Deps, Seek, Stored};
 use switchboard_core::{Clock, Context, Id, Position, Rng, Timestamp};
 use switchboard_store::{
     CommitError, Expect, Row, Select, Store, StoreError, StoredEvent, Unit, Value,
@@ -181,15 +181,14 @@ impl App {
     pub async fn orders(
         &self,
         user_id: Option<&str>,
-        after: Option<(Value, String)>,
+        seek: impl Into<Seek>,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         let mut select = Select::all(&ORDERS).descending("created_at").limit(limit);
         if let Some(user_id) = user_id {
             select = select.only("user_id", user_id);
         }
-        select.after = after;
-        self.store.select(select).await
+        self.store.select(seek.into().of(select)).await
     }
 
     /// Asks for an order to be undone. Before anything was asked of anybody it fails at once;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use shop_edge::{Deps, Stored, idempotency::Ticket};
+use shop_edge::{Deps, Seek, Stored, idempotency::Ticket};
 use switchboard_core::{Clock, Context, Id, Rng, Timestamp};
 use switchboard_store::{
     CommitError, Expect, Row, Select, Store, StoreError, StoredEvent, Unit, Value,
@@ -232,20 +232,20 @@ impl App {
         self.store.stream(&stream(id), after, limit).await
     }
 
-    /// The accounts of one owner, those after `after`.
+    /// The accounts of one owner, from there on.
     ///
     /// # Errors
     /// The store's.
     pub async fn accounts(
         &self,
         owner: &str,
-        after: Option<(Value, String)>,
+        seek: impl Into<Seek>,
         limit: usize,
     ) -> Result<Vec<View>, Error> {
-        let mut select =
+        let select =
             Select::all(&ACCOUNTS).only("owner_id", owner).ascending("created_at").limit(limit);
-        select.after = after;
-        Ok(self.store.select(select).await?.iter().map(View::of).collect())
+        let rows = self.store.select(seek.into().of(select)).await?;
+        Ok(rows.iter().map(View::of).collect())
     }
 
     /// The sums over all accounts.

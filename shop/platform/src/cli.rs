@@ -12,8 +12,8 @@ use switchboard_core::BoxError;
 use crate::commands;
 use crate::settings::{EngineFlags, Flags, Settings};
 use crate::upstream::Upstream;
-use operator::{DEAD, LOG, SAGAS};
-pub use operator::{Dead, Log, Remote, Sagas};
+use operator::{DEAD, KEYS, LOG, SAGAS};
+pub use operator::{Dead, Keys, Log, Remote, Sagas};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,6 +74,12 @@ enum Command {
         remote: Remote,
         #[command(subcommand)]
         action: Log,
+    },
+    /// The keys that tokens are signed with: list, rotate
+    #[command(after_help = KEYS)]
+    Keys {
+        #[command(subcommand)]
+        action: Keys,
     },
     /// Copy everything as of one moment, while the shop runs
     Backup(Backup),
@@ -290,6 +296,7 @@ impl Cli {
             Some(Command::Sagas { action, .. }) => commands::sagas::run(&settings, action),
             Some(Command::Dead { action, .. }) => commands::dead::run(&settings, action),
             Some(Command::Log { action, .. }) => commands::log::run(&settings, &action),
+            Some(Command::Keys { action }) => commands::keys::run(&settings, &action),
             Some(Command::Backup(backup)) => commands::backup::run(&settings, &backup),
             Some(Command::Restore(wanted)) => commands::restore::run(&settings, &wanted),
             Some(Command::Doctor { .. }) => commands::doctor::run(&settings),
@@ -333,6 +340,8 @@ mod tests {
             "dead skip g k --reason why",
             "log inspect --data x",
             "log read orders.events --partition 3 --after 7",
+            "keys list",
+            "keys rotate --force --data x",
             "backup b --data x --json",
             "restore b --only orders --yes",
             "restore b --force --json",

@@ -33,6 +33,7 @@ pub mod backup;
 pub mod cli;
 pub mod commands;
 pub mod console;
+pub mod edge;
 pub mod folder;
 pub mod load;
 pub mod mail;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backends::{Carrier, Engines};
 use crate::backup::Sources;
 use crate::backup::job::Jobs;
+use crate::edge::Doors;
 use crate::folder::{Folder, FolderError};
 use crate::keep::kept;
 use crate::load::client::{Call, Client};
@@ -52,6 +53,8 @@ pub struct Options {
     pub mail: Mail,
     /// The file that settings were read from, for backups.
     pub settings_file: Option<PathBuf>,
+    /// How the ports behave.
+    pub doors: Doors,
 }
 
 /// A running shop. Call [`Platform::run`] to keep it, and to end it in an orderly way.
@@ -184,8 +187,8 @@ pub enum StartError {
 impl Options {
     /// On this folder, on any free port of this machine.
     pub fn new(folder: Folder) -> Self {
-        let (engines, mail) = Default::default();
-        Self { folder, listen: ANY, public: false, engines, mail, settings_file: None }
+        let (engines, mail, doors) = Default::default();
+        Self { folder, listen: ANY, public: false, engines, mail, settings_file: None, doors }
     }
 
     /// The same on other engines.
@@ -199,6 +202,13 @@ impl Options {
     #[must_use]
     pub fn with_mail(mut self, mail: Mail) -> Self {
         self.mail = mail;
+        self
+    }
+
+    /// The same, with ports that behave like this.
+    #[must_use]
+    pub fn with_doors(mut self, doors: Doors) -> Self {
+        self.doors = doors;
         self
     }
 
@@ -233,7 +243,7 @@ impl Platform {
     /// # Errors
     /// [`StartError`], whose text says what to do. Nothing runs then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let Options { folder, listen, public, engines, mail, settings_file } = options;
+        let Options { folder, listen, public, engines, mail, settings_file, doors: edge } = options;
         let courier = mail.courier()?;
         // First of all the port: a second start must not open what the first one uses.
         let (door, address) = bind(listen, public).await?;
@@ -261,9 +271,9 @@ impl Platform {
                 clock: clock.clone(),
                 rng: rng.fork(),
                 auth: auth.clone(),
-                process: mail::with_courier(
-                    engines.process(&name, &carrier, probe),
-                    courier.as_ref(),
+                process: edge.for_service(
+                    mail::with_courier(engines.process(&name, &carrier, probe), courier.as_ref()),
+                    false,
                 ),
             };
             let (listener, at) = bind(ANY, false).await?;
@@ -295,10 +305,12 @@ impl Platform {
         let gateway = gateway(routes, &carrier, &shop)
             .with_routes(metrics)
             .with_routes(backups.routes())
-            .with_rpc(&auth, shop_gateway::rpc::Options::default(), doors.clone())
+            .with_callers(edge.callers(&auth))
+            .with_end(doors.clone())
+            .with_rpc(&auth, edge.rpc(), doors.clone())
             .map_err(StartError::Failed)?
             .with_graphql(&auth, guard::graphql(address.ip().is_loopback()), doors.clone());
-        let gateway = tokio::spawn(gateway.serve(door, doors.clone()));
+        let gateway = tokio::spawn(gateway.serve(door, edge.gateway(), doors.clone()));
         let parts = tokio::spawn(parts.run(end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
         Ok(Self { address, auth, doors, end, gateway, parts, carrier, folder })
@@ -388,11 +400,11 @@ impl Platform {
 
 fn gateway(routes: Vec<Route>, carrier: &Carrier, shop: &console::Shop) -> Gateway {
     let (auth, clock) = (shop.auth.clone(), shop.clock.clone());
-    Gateway::new(routes).with_routes(console::routes(shop.clone())).with_routes(operator::routes(
-        Some(carrier),
-        auth,
-        clock,
-    ))
+    let keys = shop_edge::auth::routes(auth.clone());
+    Gateway::new(routes)
+        .with_routes(keys)
+        .with_routes(console::routes(shop.clone()))
+        .with_routes(operator::routes(Some(carrier), auth, clock))
 }
 
 pub(crate) fn watch(service: &Service, deps: &Deps) -> console::Watched {

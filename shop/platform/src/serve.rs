@@ -55,7 +55,7 @@ impl Serving {
     /// # Errors
     /// [`StartError`], whose text says what to do.
     pub async fn service(service: Service, options: Options) -> Result<Self, StartError> {
-        let Options { folder, listen, public, engines, mail, .. } = options;
+        let Options { folder, listen, public, engines, mail, doors, .. } = options;
         // One setting for all processes must not keep those from starting that write no letters.
         let courier = match service.name {
             shop_notifications::NAME => mail.courier()?,
@@ -85,6 +85,7 @@ impl Serving {
         };
         let process = engines.process(&name, &carrier, probe);
         let process = mail::with_courier(process, courier.as_ref()).with_routes(metrics);
+        let process = doors.for_service(process, true);
         let (store, broker) = (store.clone(), carrier.broker.clone());
         let deps = Deps { store, broker, clock, rng, auth, process };
         let end = CancellationToken::new();
@@ -98,7 +99,7 @@ impl Serving {
     /// # Errors
     /// [`StartError`], whose text says what to do.
     pub async fn gateway(upstreams: &[Upstream], options: Options) -> Result<Self, StartError> {
-        let Options { folder, listen, public, engines, .. } = options;
+        let Options { folder, listen, public, engines, doors, .. } = options;
         let routes = routes(upstreams)?;
         let (listener, address) = bind(listen, public).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -135,11 +136,14 @@ impl Serving {
             gateway = gateway.with_routes(without_console());
         }
         let gateway = gateway
-            .with_rpc(&auth, shop_gateway::rpc::Options::default(), end.clone())
+            .with_routes(shop_edge::auth::routes(auth.clone()))
+            .with_callers(doors.callers(&auth))
+            .with_end(end.clone())
+            .with_rpc(&auth, doors.rpc(), end.clone())
             .map_err(StartError::Failed)?
             .with_graphql(&auth, guard::graphql(address.ip().is_loopback()), end.clone())
             .with_routes(operator::routes(carrier.as_ref(), auth, clock));
-        let running = tokio::spawn(gateway.serve(listener, end.clone()));
+        let running = tokio::spawn(gateway.serve(listener, doors.gateway(), end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
         Ok(Self { address, end, running, carrier, folder })
     }

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use shop_gateway::Limits;
 
 use crate::backends::{BROKERS, BrokerUrl, Engines, Namespace, PATIENCE, STORES, StoreUrl, masked};
+use crate::edge::{self, Doors, Origins};
 use crate::mail;
 use crate::upstream::{self, Upstream};
 
@@ -47,6 +49,18 @@ pub struct Settings {
     pub smtp: Setting<Option<String>>,
     /// Who writes them. Default `shop@localhost`, for a server on this machine.
     pub smtp_from: Setting<Option<String>>,
+    /// The share of requests that the access log shows, 0 to 1. Default 0: failures only.
+    pub access_sample: Setting<f64>,
+    /// Whether it shows bodies, without secrets and personal data. Default no.
+    pub access_bodies: Setting<bool>,
+    /// How often one caller may call at the public port: `usual`, `off` or REQUESTS/SECONDS.
+    /// Default `usual`: 6000/60, and 1200000/60 for callers of this machine.
+    #[serde(serialize_with = "as_text")]
+    pub rate_limit: Setting<Limits>,
+    /// Whether gRPC describes the services to whoever asks at the public port. Default yes.
+    pub grpc_reflection: Setting<bool>,
+    /// Web pages of these origins may call by gRPC-Web. Default none but the shop's own.
+    pub grpc_web_origins: Setting<Origins>,
 }
 
 /// A value and who set it.
@@ -188,7 +202,7 @@ pub enum Invalid {
     NoHome,
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 18] = [
     "listen",
     "data",
     "public",
@@ -202,6 +216,11 @@ const NAMES: [&str; 13] = [
     "upstream",
     "smtp",
     "smtp_from",
+    "access_sample",
+    "access_bodies",
+    "rate_limit",
+    "grpc_reflection",
+    "grpc_web_origins",
 ];
 
 /// What a setting can be looked up in.
@@ -259,7 +278,21 @@ impl Settings {
         let upstream = sources.find("upstream", upstream, upstream::EXPECTED, upstream::parse)?;
         let smtp = sources.find("smtp", smtp, mail::EXPECTED, mail::parse)?;
         let smtp_from = sources.find("smtp_from", smtp_from, "an address", |it| Some(it.into()))?;
+        let access_sample = sources.find("access_sample", None, edge::SHARE, edge::share)?;
+        let access_bodies =
+            sources.find("access_bodies", None, "true or false", |it| it.parse().ok())?;
+        let rate_limit = sources.find("rate_limit", None, edge::LIMITS, |it| it.parse().ok())?;
+        let reflection =
+            sources.find("grpc_reflection", None, "true or false", |it| it.parse().ok())?;
+        let origins =
+            sources.find("grpc_web_origins", None, edge::ORIGINS, |it| it.parse().ok())?;
+        let doors = Doors::default();
         Ok(Self {
+            access_sample: Setting::or(access_sample, doors.access_sample),
+            access_bodies: Setting::or(access_bodies, doors.access_bodies),
+            rate_limit: Setting::or(rate_limit, doors.rate_limit),
+            grpc_reflection: Setting::or(reflection, doors.grpc_reflection),
+            grpc_web_origins: Setting::or(origins, doors.grpc_web_origins),
             smtp: Setting::or(smtp.map(Setting::some), None),
             smtp_from: Setting::or(smtp_from.map(Setting::some), None),
             broker: Setting::or(broker, BrokerUrl::default()),
@@ -299,6 +332,19 @@ impl Settings {
             row("upstream", upstream::show(&self.upstream.value), &self.upstream.from),
             row("smtp", shown(&self.smtp.value, "(none)"), &self.smtp.from),
             row("smtp_from", shown(&self.smtp_from.value, mail::FROM), &self.smtp_from.from),
+            row("access_sample", self.access_sample.value.to_string(), &self.access_sample.from),
+            row("access_bodies", self.access_bodies.value.to_string(), &self.access_bodies.from),
+            row("rate_limit", self.rate_limit.value.to_string(), &self.rate_limit.from),
+            row(
+                "grpc_reflection",
+                self.grpc_reflection.value.to_string(),
+                &self.grpc_reflection.from,
+            ),
+            row(
+                "grpc_web_origins",
+                self.grpc_web_origins.value.to_string(),
+                &self.grpc_web_origins.from,
+            ),
         ]
     }
 
@@ -318,6 +364,11 @@ impl Settings {
             &self.upstream.from,
             &self.smtp.from,
             &self.smtp_from.from,
+            &self.access_sample.from,
+            &self.access_bodies.from,
+            &self.rate_limit.from,
+            &self.grpc_reflection.from,
+            &self.grpc_web_origins.from,
         ];
         origins.into_iter().find_map(|origin| match origin {
             Origin::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
@@ -362,6 +413,15 @@ fn default_data(environment: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf,
         Some(Path::new(&home).join(".local/share"))
     };
     Ok(folder.or_else(home).ok_or(Invalid::NoHome)?.join("switchboard"))
+}
+
+/// A setting whose value has no form of its own in JSON.
+fn as_text<S: serde::Serializer>(
+    setting: &Setting<Limits>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let Setting { value, from } = setting;
+    Setting { value: value.to_string(), from: from.clone() }.serialize(serializer)
 }
 
 fn shown(value: &Option<String>, none: &str) -> String {

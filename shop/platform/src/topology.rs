@@ -50,7 +50,12 @@ pub fn services() -> [Service; 7] {
             topics: shop_users::topics,
             publishes: &[users::EVENTS],
             groups: |_| Vec::new(),
-            paths: &["/api/v1/users", "/api/v1/sessions", "/api/v1/operator/users"],
+            paths: &[
+                "/api/v1/users",
+                "/api/v2/users",
+                "/api/v1/sessions",
+                "/api/v1/operator/users",
+            ],
             run: |listener, deps, end| Box::pin(shop_users::run(listener, deps, end)),
         },
         Service {
@@ -104,7 +109,12 @@ pub fn services() -> [Service; 7] {
             topics: shop_inventory::topics,
             publishes: &[inventory::PRODUCTS, orders::REPLIES],
             groups: |deps| describe(shop_inventory::groups(&shop_inventory::App::new(deps), deps)),
-            paths: &["/api/v1/products", "/api/v1/stock", "/api/v1/operator/inventory"],
+            paths: &[
+                "/api/v1/products",
+                "/api/v1/stock",
+                "/api/v2/stock",
+                "/api/v1/operator/inventory",
+            ],
             run: |listener, deps, end| Box::pin(shop_inventory::run(listener, deps, end)),
         },
         Service {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shop_contracts::inventory::Item;
 use shop_contracts::shipping::{Ship, ShipTo};
-use shop_edge::Deps;
+use shop_edge::{Deps, Seek};
 use switchboard_core::{Clock, Timestamp};
 use switchboard_store::{Expect, Row, Select, Store, StoreError, Unit, Value};
 
@@ -78,14 +78,14 @@ impl App {
         Ok(Shipment::of(&row)?)
     }
 
-    /// Shipments, newest first, those after `after`.
+    /// Shipments, newest first, from there on.
     ///
     /// # Errors
     /// The store's.
     pub async fn shipments(
         &self,
         wanted: &Wanted,
-        after: Option<(Value, String)>,
+        seek: impl Into<Seek>,
         limit: usize,
     ) -> Result<Vec<Shipment>, Error> {
         let mut select = Select::all(&SHIPMENTS).descending("created_at").limit(limit);
@@ -95,8 +95,7 @@ impl App {
         if let Some(order) = &wanted.order_id {
             select = select.only("order_id", &**order);
         }
-        select.after = after;
-        let rows = self.store.select(select).await?;
+        let rows = self.store.select(seek.into().of(select)).await?;
         Ok(rows.iter().map(Shipment::of).collect::<Result<_, _>>()?)
     }
 }

@@ -11,6 +11,8 @@ pub static USERS: Table = Table {
         Column::text("password"),
         Column::integer("created_at"),
         Column::integer("updated_at"),
+        // Where the name is parted: characters of the given name. Null when nobody has said.
+        Column::integer("given"),
     ],
     indexes: &[&["created_at"]],
 };

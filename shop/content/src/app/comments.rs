@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use shop_contracts::content::CommentAdded;
-use shop_edge::Stored;
 use shop_edge::idempotency::Ticket;
+use shop_edge::{Seek, Stored};
 use switchboard_core::{Context, Timestamp};
 use switchboard_store::{CommitError, Expect, Row, Select, Unit, Value};
 
-use super::{After, App, Error, TRIES, check};
+use super::{App, Error, TRIES, check};
 use crate::authors::Author;
 use crate::domain::{Comment, Full, comment};
 use crate::tables::{COMMENTS, THREADS};
@@ -77,31 +77,31 @@ impl App {
         comment.ok_or(Error::NotFound)
     }
 
-    /// The comments of a post, oldest first, those after `after`.
+    /// The comments of a post, oldest first, from there on.
     ///
     /// # Errors
     /// [`Error::NotFound`] without such a post, or the store's.
     pub async fn comments(
         &self,
         post_id: &str,
-        after: After,
+        seek: impl Into<Seek>,
         limit: usize,
     ) -> Result<Vec<Comment>, Error> {
         self.expect_post(post_id).await?;
-        self.thread(post_id, after, limit).await
+        self.thread(post_id, seek, limit).await
     }
 
     /// The same, whether the post is there or not.
     pub(super) async fn thread(
         &self,
         post_id: &str,
-        after: After,
+        seek: impl Into<Seek>,
         limit: usize,
     ) -> Result<Vec<Comment>, Error> {
-        let mut select =
+        let select =
             Select::all(&COMMENTS).only("post_id", post_id).ascending("created_at").limit(limit);
-        select.after = after;
-        Ok(self.store.select(select).await?.iter().map(comment_of_row).collect())
+        let rows = self.store.select(seek.into().of(select)).await?;
+        Ok(rows.iter().map(comment_of_row).collect())
     }
 
     async fn expect_post(&self, post_id: &str) -> Result<(), Error> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use shop_contracts::content::{PostChanged, PostPublished, PostRemoved};
-use shop_edge::Stored;
 use shop_edge::idempotency::Ticket;
+use shop_edge::{Seek, Stored};
 use switchboard_core::{Context, Timestamp};
 use switchboard_store::{Compare, Expect, Row, Select, Unit, Value};
 
@@ -71,22 +71,22 @@ impl App {
         Ok(post_of(&row))
     }
 
-    /// Posts, newest first, those after `after`: of one author, or of all.
+    /// Posts, newest first, from there on: of one author, or of all.
     ///
     /// # Errors
     /// The store's.
     pub async fn posts(
         &self,
         author_id: Option<&str>,
-        after: After,
+        seek: impl Into<Seek>,
         limit: usize,
     ) -> Result<Vec<Post>, Error> {
         let mut select = Select::all(&POSTS).descending("created_at").limit(limit);
         if let Some(author_id) = author_id {
             select = select.only("author_id", author_id);
         }
-        select.after = after;
-        Ok(self.store.select(select).await?.iter().map(post_of).collect())
+        let rows = self.store.select(seek.into().of(select)).await?;
+        Ok(rows.iter().map(post_of).collect())
     }
 
     /// The rows that say which posts have a tag, those of the newest posts first: each with
@@ -94,11 +94,14 @@ impl App {
     ///
     /// # Errors
     /// The store's.
-    pub async fn tagged(&self, tag: &str, after: After, limit: usize) -> Result<Vec<Row>, Error> {
-        let mut select =
-            Select::all(&TAGGED).only("tag", tag).descending("created_at").limit(limit);
-        select.after = after;
-        Ok(self.store.select(select).await?)
+    pub async fn tagged(
+        &self,
+        tag: &str,
+        seek: impl Into<Seek>,
+        limit: usize,
+    ) -> Result<Vec<Row>, Error> {
+        let select = Select::all(&TAGGED).only("tag", tag).descending("created_at").limit(limit);
+        Ok(self.store.select(seek.into().of(select)).await?)
     }
 
     /// Tags that some post has, by name, those after `after`.

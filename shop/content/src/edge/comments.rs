@@ -6,12 +6,19 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 use shop_edge::idempotency::OptionalIdempotencyKey;
-use shop_edge::{Input, Page, Principal, Problem, RequestContext, Stored};
+use shop_edge::{Input, Links, Page, Preconditions, Principal, Problem, RequestContext, Stored};
 use switchboard_core::Context;
 
 use super::rest::{Edge, author_json, only_author};
+use crate::app::Error;
 use crate::authors::Author;
 use crate::domain::{Comment, Full, comment};
+
+/// Who wants to change a comment, and of which state of it that is meant.
+struct Asked<'a> {
+    caller: &'a Principal,
+    conditions: &'a Preconditions,
+}
 
 /// A post and one of its comments, as the path names them.
 type Place = Path<(String, String)>;
@@ -41,7 +48,7 @@ pub(super) async fn added(
     input.finish()?;
     let answer = |added: Result<(&Comment, &Author), Full>| match added {
         Ok((comment, author)) => {
-            Stored::created(own(comment), representation(comment, Some(author)))
+            Stored::created(own(comment), representation(comment, Some(author), &caller))
         }
         Err(full) => Stored::refused(&Problem::conflict(format!("No more: {full}."))),
     };
@@ -60,31 +67,33 @@ pub(super) async fn added(
 
 pub(super) async fn list(
     State(edge): State<Edge>,
-    _caller: Principal,
+    caller: Principal,
     Path(post_id): Path<String>,
     page: Page,
 ) -> Result<Response, Problem> {
-    let filter = format!("comments of {post_id}");
-    let after = page.after(&edge.auth, &filter)?;
-    let comments = edge.app.comments(&post_id, after, page.limit + 1).await?;
+    let turn = page.turn(&edge.auth, format!("comments of {post_id}"))?;
+    let comments = edge.app.comments(&post_id, turn.seek(), turn.rows()).await?;
     let place = |comment: &Comment| (comment.created_at.into(), comment.id.clone());
-    let comments = page.collect(&edge.auth, &filter, comments, place);
+    let comments = turn.collect(&edge.auth, comments, place);
     let authors = edge.authors(comments.items.iter().map(|comment| &comment.author_id)).await?;
-    let items = comments.map(|comment| representation(&comment, authors.get(&comment.author_id)));
-    Ok(items.into_response())
+    let post = format!("/api/v1/posts/{post_id}");
+    let shown =
+        |comment: Comment| representation(&comment, authors.get(&comment.author_id), &caller);
+    let items = comments.map(shown).to("post", &*post);
+    Ok(items.act("comment", "POST", &format!("{post}/comments")).into_response())
 }
 
 pub(super) async fn show(
     State(edge): State<Edge>,
-    _caller: Principal,
+    caller: Principal,
     Path((post_id, id)): Place,
 ) -> Result<Json<Value>, Problem> {
-    one(&edge, &edge.app.comment_of(&post_id, &id).await?).await
+    one(&edge, &caller, &edge.app.comment_of(&post_id, &id).await?).await
 }
 
-async fn one(edge: &Edge, comment: &Comment) -> Result<Json<Value>, Problem> {
+async fn one(edge: &Edge, caller: &Principal, comment: &Comment) -> Result<Json<Value>, Problem> {
     let author = edge.app.author(&comment.author_id).await?;
-    Ok(Json(representation(comment, Some(&author))))
+    Ok(Json(representation(comment, Some(&author), caller)))
 }
 
 /// A comment is what it says, so to replace it and to change it are the same; a patch that names
@@ -94,12 +103,14 @@ pub(super) async fn replace(
     caller: Principal,
     Path(place): Place,
     RequestContext(context): RequestContext,
+    conditions: Preconditions,
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
-    let before = judged(&edge, &caller, &place).await?;
+    let change = Asked { caller: &caller, conditions: &conditions };
+    let (before, expected) = judged(&edge, &change, &place).await?;
     let content = input.prose("content", comment::CONTENT);
     input.finish()?;
-    changed(&edge, context, &before, &content).await
+    changed(&edge, &change, context, (&before, expected), &content).await
 }
 
 pub(super) async fn change(
@@ -107,37 +118,61 @@ pub(super) async fn change(
     caller: Principal,
     Path(place): Place,
     RequestContext(context): RequestContext,
+    conditions: Preconditions,
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
-    let before = judged(&edge, &caller, &place).await?;
+    let change = Asked { caller: &caller, conditions: &conditions };
+    let (before, expected) = judged(&edge, &change, &place).await?;
     let content = input.names("content").then(|| input.prose("content", comment::CONTENT));
     input.finish()?;
     match content {
-        Some(content) => changed(&edge, context, &before, &content).await,
-        None => one(&edge, &before).await,
+        Some(content) => changed(&edge, &change, context, (&before, expected), &content).await,
+        None => one(&edge, &caller, &before).await,
     }
 }
 
-/// The comment, for somebody who may change it.
-pub(super) async fn judged(
+/// What a change has come to. Overtaken by another one, it is judged again: that answers with the tag
+/// of what is there by now.
+async fn settled<T>(
     edge: &Edge,
-    caller: &Principal,
+    change: &Asked<'_>,
+    before: &Comment,
+    outcome: Result<T, Error>,
+) -> Result<T, Problem> {
+    if matches!(outcome, Err(Error::Stale { .. })) {
+        judged(edge, change, &(before.post_id.clone(), before.id.clone())).await?;
+    }
+    Ok(outcome?)
+}
+
+/// The comment, for somebody who may change it as it is now; and the version that the change must
+/// find, if the caller has named one.
+async fn judged(
+    edge: &Edge,
+    Asked { caller, conditions }: &Asked<'_>,
     (post_id, id): &(String, String),
-) -> Result<Comment, Problem> {
+) -> Result<(Comment, Option<u64>), Problem> {
     let comment = edge.app.comment_of(post_id, id).await?;
     only_author(caller, &comment.author_id)?;
-    Ok(comment)
+    if !conditions.name_tags() {
+        return conditions.check(Some(&())).map(|()| (comment, None));
+    }
+    let author = edge.app.author(&comment.author_id).await?;
+    conditions.check(Some(&representation(&comment, Some(&author), caller)))?;
+    let version = comment.version;
+    Ok((comment, Some(version)))
 }
 
 async fn changed(
     edge: &Edge,
+    change: &Asked<'_>,
     context: Context,
-    before: &Comment,
+    (before, expected): (&Comment, Option<u64>),
     content: &str,
 ) -> Result<Json<Value>, Problem> {
     let (post_id, id) = (&before.post_id, &before.id);
-    let after = edge.app.change_comment(context, post_id, id, content, None).await?;
-    one(edge, &after).await
+    let changed = edge.app.change_comment(context, post_id, id, content, expected).await;
+    one(edge, change.caller, &settled(edge, change, before, changed).await?).await
 }
 
 pub(super) async fn remove(
@@ -145,9 +180,13 @@ pub(super) async fn remove(
     caller: Principal,
     Path(place): Place,
     RequestContext(context): RequestContext,
+    conditions: Preconditions,
 ) -> Result<StatusCode, Problem> {
-    let comment = judged(&edge, &caller, &place).await?;
-    edge.app.remove_comment(context, &comment.post_id, &comment.id, None).await?;
+    let change = Asked { caller: &caller, conditions: &conditions };
+    let (comment, expected) = judged(&edge, &change, &place).await?;
+    let (post_id, id) = (&comment.post_id, &comment.id);
+    let removed = edge.app.remove_comment(context, post_id, id, expected).await;
+    settled(&edge, &change, &comment, removed).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -155,7 +194,15 @@ fn own(comment: &Comment) -> String {
     format!("/api/v1/posts/{}/comments/{}", comment.post_id, comment.id)
 }
 
-fn representation(comment: &Comment, author: Option<&Author>) -> Value {
+/// A comment as this caller sees it: with what they may do with it.
+fn representation(comment: &Comment, author: Option<&Author>, caller: &Principal) -> Value {
+    let (own, may) = (own(comment), only_author(caller, &comment.author_id).is_ok());
+    let links = Links::own(&*own)
+        .to("post", format!("/api/v1/posts/{}", comment.post_id))
+        .to("author", format!("/api/v1/users/{}", comment.author_id))
+        .act_if(may, "replace", "PUT", &*own)
+        .act_if(may, "edit", "PATCH", &*own)
+        .act_if(may, "delete", "DELETE", &*own);
     json!({
         "id": comment.id,
         "post_id": comment.post_id,
@@ -164,10 +211,6 @@ fn representation(comment: &Comment, author: Option<&Author>) -> Value {
         "content": comment.content,
         "created_at": comment.created_at,
         "updated_at": comment.updated_at,
-        "_links": {
-            "self": { "href": own(comment) },
-            "post": { "href": format!("/api/v1/posts/{}", comment.post_id) },
-            "author": { "href": format!("/api/v1/users/{}", comment.author_id) },
-        },
+        "_links": links,
     })
 }

@@ -7,12 +7,14 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shop_edge::idempotency::OptionalIdempotencyKey;
-use shop_edge::page::Collection;
-use shop_edge::{Input, Page, Principal, Problem, RequestContext, Stored};
+use shop_edge::{
+    Collection, Input, Links, Page, Preconditions, Principal, Problem, RequestContext, Stored,
+};
 use switchboard_core::Context;
 use switchboard_store::Row;
 
 use super::rest::{Edge, author_json, only_author};
+use crate::app::Error;
 use crate::authors::Author;
 use crate::domain::{Draft, Edit, Post, post, tags};
 
@@ -58,7 +60,7 @@ pub(super) async fn published(
     };
     input.finish()?;
     let answer = |post: &Post, author: &Author| {
-        Stored::created(own(post), representation(post, Some(author)))
+        Stored::created(own(post), representation(post, Some(author), &caller))
     };
     let Some(key) = key else {
         return Ok(edge.app.publish(context, draft, None, answer).await?);
@@ -78,60 +80,88 @@ fn tags_of(input: &mut Input) -> Vec<String> {
 
 pub(super) async fn of_user(
     State(edge): State<Edge>,
-    _caller: Principal,
+    caller: Principal,
     Path(author_id): Path<String>,
     page: Page,
 ) -> Result<Response, Problem> {
-    newest(&edge, Some(&author_id), &page).await
+    newest(&edge, &caller, Some(&author_id), &page).await
 }
 
 pub(super) async fn list(
     State(edge): State<Edge>,
-    _caller: Principal,
+    caller: Principal,
     Query(filter): Query<Filter>,
     page: Page,
 ) -> Result<Response, Problem> {
-    let Some(tag) = filter.tag else { return newest(&edge, None, &page).await };
-    let tag = tags::normal(&tag)
-        .ok_or_else(|| Problem::bad_request(format!("`tag` {}.", tags::SHAPE)))?;
-    let filter = format!("posts with {tag}");
-    let after = page.after(&edge.auth, &filter)?;
-    let rows = edge.app.tagged(&tag, after, page.limit + 1).await?;
+    let Some(tag) = filter.tag else { return newest(&edge, &caller, None, &page).await };
+    let tag = tags::normal(&tag).ok_or_else(|| {
+        Problem::bad_parameter("tag", "format", format!("`tag` {}.", tags::SHAPE))
+    })?;
+    let turn = page.turn(&edge.auth, format!("posts with {tag}"))?;
+    let rows = edge.app.tagged(&tag, turn.seek(), turn.rows()).await?;
     let place = |row: &Row| (row.get("created_at").clone(), row.key.clone());
-    let rows = page.collect(&edge.auth, &filter, rows, place);
+    let rows = turn.collect(&edge.auth, rows, place);
     let ids: Vec<_> = rows.items.iter().map(|row| row.text("post_id").to_owned()).collect();
     let mut posts = edge.app.posts_by_ids(&ids).await?;
     // One that was removed between the two reads is left out.
     let items = ids.iter().filter_map(|id| posts.remove(id)).collect();
-    shown(&edge, Collection { items, next: rows.next }).await
+    shown(&edge, &caller, rows.with_items(items)).await
 }
 
 /// Posts of one author, or of all, newest first.
-async fn newest(edge: &Edge, author_id: Option<&str>, page: &Page) -> Result<Response, Problem> {
-    let filter = format!("posts of {author_id:?}");
-    let after = page.after(&edge.auth, &filter)?;
-    let posts = edge.app.posts(author_id, after, page.limit + 1).await?;
+async fn newest(
+    edge: &Edge,
+    caller: &Principal,
+    author_id: Option<&str>,
+    page: &Page,
+) -> Result<Response, Problem> {
+    let turn = page.turn(&edge.auth, format!("posts of {author_id:?}"))?;
+    let posts = edge.app.posts(author_id, turn.seek(), turn.rows()).await?;
     let place = |post: &Post| (post.created_at.into(), post.id.clone());
-    shown(edge, page.collect(&edge.auth, &filter, posts, place)).await
+    shown(edge, caller, turn.collect(&edge.auth, posts, place)).await
 }
 
-async fn shown(edge: &Edge, posts: Collection<Post>) -> Result<Response, Problem> {
+/// A page of posts; everybody writes under their own name.
+async fn shown(
+    edge: &Edge,
+    caller: &Principal,
+    posts: Collection<Post>,
+) -> Result<Response, Problem> {
     let authors = edge.authors(posts.items.iter().map(|post| &post.author_id)).await?;
-    let items = posts.map(|post| representation(&post, authors.get(&post.author_id)));
-    Ok(items.into_response())
+    let items = posts.map(|post| representation(&post, authors.get(&post.author_id), caller));
+    let publish = format!("/api/v1/users/{}/posts", caller.user_id);
+    Ok(items.act("publish", "POST", &publish).into_response())
 }
 
 pub(super) async fn show(
     State(edge): State<Edge>,
-    _caller: Principal,
+    caller: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    one(&edge, &edge.app.post(&id).await?).await
+    one(&edge, &caller, &edge.app.post(&id).await?).await
 }
 
-async fn one(edge: &Edge, post: &Post) -> Result<Json<Value>, Problem> {
+async fn one(edge: &Edge, caller: &Principal, post: &Post) -> Result<Json<Value>, Problem> {
     let author = edge.app.author(&post.author_id).await?;
-    Ok(Json(representation(post, Some(&author))))
+    Ok(Json(representation(post, Some(&author), caller)))
+}
+
+/// Judges whether somebody may change a post as it is now; answers the version that the change must
+/// find, if the caller has named one.
+async fn judged(
+    edge: &Edge,
+    caller: &Principal,
+    conditions: &Preconditions,
+    id: &str,
+) -> Result<Option<u64>, Problem> {
+    let post = edge.app.post(id).await?;
+    only_author(caller, &post.author_id)?;
+    if !conditions.name_tags() {
+        return conditions.check(Some(&())).map(|()| None);
+    }
+    let author = edge.app.author(&post.author_id).await?;
+    conditions.check(Some(&representation(&post, Some(&author), caller)))?;
+    Ok(Some(post.version))
 }
 
 pub(super) async fn replace(
@@ -139,16 +169,19 @@ pub(super) async fn replace(
     caller: Principal,
     Path(id): Path<String>,
     RequestContext(context): RequestContext,
+    conditions: Preconditions,
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
-    only_author(&caller, &edge.app.post(&id).await?.author_id)?;
+    let expected = judged(&edge, &caller, &conditions, &id).await?;
     let edit = Edit {
         title: Some(input.text("title", post::TITLE)),
         content: Some(input.prose("content", post::CONTENT)),
         tags: Some(tags_of(&mut input)),
     };
     input.finish()?;
-    one(&edge, &edge.app.change_post(context, &id, edit, None).await?).await
+    let changed = edge.app.change_post(context, &id, edit, expected).await;
+    let post = settled(&edge, &caller, &conditions, &id, changed).await?;
+    one(&edge, &caller, &post).await
 }
 
 pub(super) async fn change(
@@ -156,12 +189,15 @@ pub(super) async fn change(
     caller: Principal,
     Path(id): Path<String>,
     RequestContext(context): RequestContext,
+    conditions: Preconditions,
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
-    only_author(&caller, &edge.app.post(&id).await?.author_id)?;
+    let expected = judged(&edge, &caller, &conditions, &id).await?;
     let edit = edit(&mut input);
     input.finish()?;
-    one(&edge, &edge.app.change_post(context, &id, edit, None).await?).await
+    let changed = edge.app.change_post(context, &id, edit, expected).await;
+    let post = settled(&edge, &caller, &conditions, &id, changed).await?;
+    one(&edge, &caller, &post).await
 }
 
 /// What is named, changes. A merge patch removes what it names as null: of these, only the tags can
@@ -179,18 +215,45 @@ pub(super) async fn remove(
     caller: Principal,
     Path(id): Path<String>,
     RequestContext(context): RequestContext,
+    conditions: Preconditions,
 ) -> Result<StatusCode, Problem> {
-    only_author(&caller, &edge.app.post(&id).await?.author_id)?;
-    edge.app.remove_post(context, &id, None).await?;
+    let expected = judged(&edge, &caller, &conditions, &id).await?;
+    let removed = edge.app.remove_post(context, &id, expected).await;
+    settled(&edge, &caller, &conditions, &id, removed).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a change has come to. Overtaken by another one, it is judged again: that answers with the tag
+/// of what is there by now.
+async fn settled<T>(
+    edge: &Edge,
+    caller: &Principal,
+    conditions: &Preconditions,
+    id: &str,
+    outcome: Result<T, Error>,
+) -> Result<T, Problem> {
+    if matches!(outcome, Err(Error::Stale { .. })) {
+        judged(edge, caller, conditions, id).await?;
+    }
+    Ok(outcome?)
 }
 
 fn own(post: &Post) -> String {
     format!("/api/v1/posts/{}", post.id)
 }
 
-fn representation(post: &Post, author: Option<&Author>) -> Value {
+/// A post as this caller sees it: with what they may do with it.
+fn representation(post: &Post, author: Option<&Author>, caller: &Principal) -> Value {
     let own = own(post);
+    let may = only_author(caller, &post.author_id).is_ok();
+    let comments = format!("{own}/comments");
+    let links = Links::own(&*own)
+        .to("author", format!("/api/v1/users/{}", post.author_id))
+        .to("comments", &*comments)
+        .act("comment", "POST", comments)
+        .act_if(may, "replace", "PUT", &*own)
+        .act_if(may, "edit", "PATCH", &*own)
+        .act_if(may, "delete", "DELETE", &*own);
     json!({
         "id": post.id,
         "author_id": post.author_id,
@@ -200,10 +263,6 @@ fn representation(post: &Post, author: Option<&Author>) -> Value {
         "tags": post.tags,
         "created_at": post.created_at,
         "updated_at": post.updated_at,
-        "_links": {
-            "self": { "href": own },
-            "author": { "href": format!("/api/v1/users/{}", post.author_id) },
-            "comments": { "href": format!("{own}/comments") },
-        },
+        "_links": links,
     })
 }

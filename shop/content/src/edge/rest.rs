@@ -8,7 +8,7 @@ use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
-use shop_edge::{Auth, Deps, Idempotent, Page, Principal, Problem, operator};
+use shop_edge::{Auth, Deps, Idempotent, Links, Page, Principal, Problem, operator};
 use switchboard_store::Value as Cell;
 
 use super::{comments, posts};
@@ -56,7 +56,7 @@ async fn tags(
         json!({
             "name": tag.name,
             "posts": tag.posts,
-            "_links": { "posts": { "href": format!("/api/v1/posts?tag={}", tag.name) } },
+            "_links": Links::default().to("posts", format!("/api/v1/posts?tag={}", tag.name)),
         })
     });
     Ok(items.into_response())

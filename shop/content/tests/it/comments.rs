@@ -33,12 +33,21 @@ async fn a_comment_is_201_with_the_whole_resource_and_is_readable_there() {
                 "self": { "href": own },
                 "post": { "href": format!("/api/v1{post}") },
                 "author": { "href": "/api/v1/users/bob" },
+                "replace": { "href": own, "method": "PUT" },
+                "edit": { "href": own, "method": "PATCH" },
+                "delete": { "href": own, "method": "DELETE" },
             },
         })
     );
-    for reader in ["ann", "bob", "eve", "operator"] {
-        let read = shop.get(&format!("{path}/{id}"), reader).await;
-        assert_eq!((read.status, &read.body), (200, &made.body), "{reader}");
+    for (reader, may) in [("ann", false), ("bob", true), ("eve", false), ("operator", true)] {
+        let mut read = shop.get(&format!("{path}/{id}"), reader).await;
+        let mut expected = made.body.clone();
+        for action in ["replace", "edit", "delete"] {
+            let offered = read.body["_links"].as_object_mut().unwrap().remove(action);
+            let allowed = expected["_links"].as_object_mut().unwrap().remove(action);
+            assert_eq!(offered, allowed.filter(|_| may), "{reader} {action}");
+        }
+        assert_eq!((read.status, &read.body), (200, &expected), "{reader}");
     }
     let told = shop.told().await;
     let event = json!({ "post_id": made.text("post_id"), "comment_id": id, "author_id": "bob" });

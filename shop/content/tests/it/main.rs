@@ -5,6 +5,7 @@
 mod authors;
 mod batches;
 mod comments;
+mod conditions;
 mod grpc;
 mod posts;
 mod removals;

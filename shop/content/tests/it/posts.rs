@@ -34,12 +34,22 @@ async fn a_post_is_201_with_the_whole_resource_and_is_readable_there_by_all() {
                 "self": { "href": own },
                 "author": { "href": "/api/v1/users/ann" },
                 "comments": { "href": format!("{own}/comments") },
+                "comment": { "href": format!("{own}/comments"), "method": "POST" },
+                "replace": { "href": own, "method": "PUT" },
+                "edit": { "href": own, "method": "PATCH" },
+                "delete": { "href": own, "method": "DELETE" },
             },
         })
     );
-    for reader in ["ann", "bob", "operator"] {
-        let read = shop.get(&format!("/posts/{id}"), reader).await;
-        assert_eq!((read.status, &read.body), (200, &made.body), "{reader}");
+    for (reader, may) in [("ann", true), ("bob", false), ("operator", true)] {
+        let mut read = shop.get(&format!("/posts/{id}"), reader).await;
+        let mut expected = made.body.clone();
+        for action in ["replace", "edit", "delete"] {
+            let offered = read.body["_links"].as_object_mut().unwrap().remove(action);
+            let allowed = expected["_links"].as_object_mut().unwrap().remove(action);
+            assert_eq!(offered, allowed.filter(|_| may), "{reader} {action}");
+        }
+        assert_eq!((read.status, &read.body), (200, &expected), "{reader}");
     }
     let event = json!({
         "post_id": id, "author_id": "ann", "title": "Hello", "tags": ["rust", "web-2"]

@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use super::Auth;
-use crate::Problem;
+use crate::{Problem, request};
 
 /// Somebody who has shown a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,9 @@ pub(crate) fn of_headers(headers: &HeaderMap, auth: &Auth) -> Result<Option<Prin
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let principal = token.and_then(|token| auth.verify(token));
+    if let Some(principal) = &principal {
+        request::made_by(&principal.user_id);
+    }
     principal.map(Some).ok_or_else(|| Problem::invalid_token("The token is not valid, or expired."))
 }
 

@@ -10,15 +10,27 @@ use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use switchboard_core::Timestamp;
 
-use super::keys::{AuthError, Keys};
+use super::keys::{AuthError, Keys, Pair};
 
 /// Who issues the tokens.
 const ISSUER: &str = "switchboard";
 
 pub(super) struct Tokens {
     encoding: EncodingKey,
-    decoding: DecodingKey,
+    header: Header,
+    /// The keys that verify, by the name that tokens give them.
+    decoding: Vec<(String, DecodingKey)>,
     validation: Validation,
+}
+
+/// What a token says.
+pub(super) enum Verified {
+    /// Who it is for, and until when.
+    Good(String, Timestamp),
+    /// It is not ours, or was changed.
+    Bad,
+    /// It is signed with a key that is not known here, or not yet.
+    UnknownKey,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,9 +58,13 @@ impl Tokens {
         // Expiry is judged by our own clock, which tests own.
         validation.validate_exp = false;
         validation.required_spec_claims = ["exp", "iss", "sub"].map(str::to_owned).into();
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(keys.signing.id.clone());
+        let decoding = |pair: &Pair| (pair.id.clone(), DecodingKey::from_ed_der(&pair.public));
         Ok(Self {
-            encoding: EncodingKey::from_ed_der(&keys.pkcs8),
-            decoding: DecodingKey::from_ed_der(&keys.public),
+            encoding: EncodingKey::from_ed_der(&keys.signing.pkcs8),
+            header,
+            decoding: keys.pairs().map(decoding).collect(),
             validation,
         })
     }
@@ -66,14 +82,26 @@ impl Tokens {
             iat: seconds(now),
             exp: seconds(now.plus(ttl)),
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &self.encoding)
-            .map_err(|_| AuthError::Crypto)
+        jsonwebtoken::encode(&self.header, &claims, &self.encoding).map_err(|_| AuthError::Crypto)
     }
 
-    /// The user and when the token expires; `None` when it is not ours or was changed.
-    pub(super) fn verify(&self, token: &str) -> Option<(String, Timestamp)> {
-        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
-        Some((data.claims.sub, Timestamp::from_micros(data.claims.exp.checked_mul(1_000_000)?)))
+    pub(super) fn verify(&self, token: &str) -> Verified {
+        let Ok(header) = jsonwebtoken::decode_header(token) else { return Verified::Bad };
+        let named =
+            |(id, _): &&(String, DecodingKey)| header.kid.as_ref().is_none_or(|it| it == id);
+        // Tokens from before keys had names name none; one of the keys has signed them, or none.
+        let mut keys = self.decoding.iter().filter(named).peekable();
+        if keys.peek().is_none() {
+            return Verified::UnknownKey;
+        }
+        let claims = keys.find_map(|(_, key)| {
+            let data = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?;
+            Some((data.claims.sub, data.claims.exp.checked_mul(1_000_000)?))
+        });
+        match claims {
+            Some((user_id, expires)) => Verified::Good(user_id, Timestamp::from_micros(expires)),
+            None => Verified::Bad,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use http::request::Parts;
 use crate::Problem;
 
 /// A key's length in bytes, at most.
-const KEY_MAX: usize = 255;
+pub const KEY_MAX: usize = 255;
 
 /// The header `Idempotency-Key`: a quoted string as the draft standard has it, or bare as many
 /// clients send it; both are the same key.

@@ -18,7 +18,7 @@ use switchboard_core::Clock;
 use switchboard_store::{Column, Compare, Expect, Row, Select, Store, Table, Unit};
 use tonic::Code;
 
-pub use key::{IdempotencyKey, OptionalIdempotencyKey};
+pub use key::{IdempotencyKey, KEY_MAX, OptionalIdempotencyKey};
 pub use stored::Stored;
 
 use crate::Problem;

@@ -2,28 +2,58 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Items that a list or an object may hold; the size of a body bounds the whole.
+/// Room that is made at once; more comes with the items.
 const RESERVED_AT_ONCE: usize = 64;
+/// Objects and lists inside of one another, at most.
+const DEPTH_MAX: usize = 32;
+/// Items of one list, and names of one object, at most.
+const ITEMS_MAX: usize = 10_000;
 
-/// Parses a text; duplicate names are an error, and so is depth over 128.
+/// Parses a text. Duplicate names are an error, and so is what is deeper or longer than any request
+/// needs to be.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice::<Strict>(bytes).map(|strict| strict.0)
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict { depth: 0 }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
 }
 
-struct Strict(Value);
+/// Reads a value that lies so deep.
+#[derive(Clone, Copy)]
+struct Strict {
+    depth: usize,
+}
 
-struct StrictVisitor;
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+impl Strict {
+    /// For what lies inside of this.
+    fn inside<E: Error>(self) -> Result<Self, E> {
+        if self.depth == DEPTH_MAX {
+            return Err(E::custom(format_args!("it is nested more than {DEPTH_MAX} deep")));
+        }
+        Ok(Self { depth: self.depth + 1 })
     }
 }
 
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// Refuses one more than the most.
+fn bounded<E: Error>(items: usize) -> Result<(), E> {
+    if items < ITEMS_MAX {
+        return Ok(());
+    }
+    Err(E::custom(format_args!("a list or an object holds more than {ITEMS_MAX} items")))
+}
+
+impl<'de> Visitor<'de> for Strict {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,7 +90,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::with_capacity(items.size_hint().unwrap_or(0).min(RESERVED_AT_ONCE));
-        while let Some(Strict(item)) = items.next_element()? {
+        let inside = self.inside::<A::Error>()?;
+        while let Some(item) = items.next_element_seed(inside)? {
+            bounded::<A::Error>(list.len())?;
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -68,12 +100,14 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut fields = Map::new();
+        let inside = self.inside::<A::Error>()?;
         while let Some(name) = entries.next_key::<String>()? {
             if fields.contains_key(&name) {
                 let shown: String = name.chars().take(64).collect();
                 return Err(Error::custom(format_args!("the name `{shown}` is there twice")));
             }
-            let Strict(value) = entries.next_value()?;
+            bounded::<A::Error>(fields.len())?;
+            let value = entries.next_value_seed(inside)?;
             fields.insert(name, value);
         }
         Ok(Value::Object(fields))
@@ -95,8 +129,16 @@ mod tests {
     }
 
     #[test]
-    fn e10_depth_is_bounded() {
+    fn e10_depth_and_lengths_are_bounded() {
         assert!(parse("[".repeat(100_000).as_bytes()).is_err());
+        let nested = |depth: usize| [vec!["["; depth], vec!["]"; depth]].concat().concat();
+        assert!(parse(nested(DEPTH_MAX).as_bytes()).is_ok());
+        let error = parse(nested(DEPTH_MAX + 1).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("32 deep"), "{error}");
+        let list = |items: usize| format!("[{}]", vec!["1"; items].join(","));
+        assert!(parse(list(ITEMS_MAX).as_bytes()).is_ok());
+        let error = parse(list(ITEMS_MAX + 1).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("10000 items"), "{error}");
     }
 
     fn value() -> impl Strategy<Value = Value> {

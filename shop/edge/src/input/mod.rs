@@ -88,6 +88,11 @@ impl Input {
         self.push(FieldError { pointer, code, detail: detail.into() });
     }
 
+    /// Notes that a field was looked at, whatever it holds: a merge patch removes with null.
+    pub fn pass_over(&mut self, field: &'static str) {
+        self.asked.insert(field);
+    }
+
     fn push(&mut self, error: FieldError) {
         if self.errors.len() < ERRORS_MAX {
             self.errors.push(error);

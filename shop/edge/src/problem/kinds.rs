@@ -1,5 +1,7 @@
 //! The kinds of problems there are: their types are stable, documented, and served where they point to.
 
+use std::borrow::Cow;
+
 use axum::extract::Path;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -40,6 +42,16 @@ macro_rules! kinds {
         pub static KINDS: &[&Kind] = &[$(&$name),*];
     };
 }
+
+/// Any status that has no kind of its own: its title is the status's reason.
+pub(super) static BLANK: Kind = Kind {
+    slug: "",
+    status: StatusCode::INTERNAL_SERVER_ERROR,
+    code: Code::Unknown,
+    reason: "",
+    title: "",
+    about: "",
+};
 
 kinds! {
     MALFORMED = BAD_REQUEST InvalidArgument "malformed" "Malformed request"
@@ -98,11 +110,7 @@ kinds! {
 impl Kind {
     /// The type as problems carry it.
     pub fn uri(&self) -> String {
-        if self.slug.is_empty() {
-            "about:blank".to_owned()
-        } else {
-            format!("/problems/{}", self.slug)
-        }
+        uri(self.slug).into_owned()
     }
 
     /// What is served at the type's address.
@@ -113,6 +121,14 @@ impl Kind {
             "status": self.status.as_u16(),
             "about": self.about,
         })
+    }
+}
+
+/// The type of the kind with this last segment.
+pub(super) fn uri(slug: &str) -> Cow<'static, str> {
+    match slug {
+        "" => "about:blank".into(),
+        slug => format!("/problems/{slug}").into(),
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod kinds;
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -13,6 +15,7 @@ use http::header::{
     WWW_AUTHENTICATE,
 };
 use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
 use switchboard_core::chain;
 use switchboard_store::{CommitError, StoreError};
 use tonic::Code;
@@ -27,14 +30,25 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// What went wrong, for a caller: a stable type, a status, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// Its kind's, but for `about:blank`, whose title is the status's own.
     status: StatusCode,
+    kind: &'static Kind,
     code: Code,
-    reason: &'static str,
-    uri: String,
-    title: &'static str,
     detail: String,
     errors: Vec<FieldError>,
+    parameter: Option<Box<ParameterError>>,
     headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// One mistake in a query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct ParameterError {
+    /// Which parameter.
+    parameter: &'static str,
+    /// What kind of mistake, stable.
+    code: &'static str,
+    /// For people.
+    detail: String,
 }
 
 /// One mistake in a body.
@@ -50,28 +64,30 @@ pub struct FieldError {
 
 #[derive(Serialize)]
 struct Shape<'a> {
-    r#type: &'a str,
+    r#type: Cow<'static, str>,
     title: &'a str,
     status: u16,
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Mistakes::is_empty")]
+    errors: Mistakes<'a>,
 }
+
+/// All mistakes in one list, wherever they are.
+struct Mistakes<'a>(&'a [FieldError], Option<&'a ParameterError>);
 
 // === impl Problem ===
 
 impl Problem {
-    fn new(kind: &Kind, detail: impl Into<String>) -> Self {
+    fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         Self {
             status: kind.status,
+            kind,
             code: kind.code,
-            reason: kind.reason,
-            uri: kind.uri(),
-            title: kind.title,
             detail: detail.into(),
             errors: Vec::new(),
+            parameter: None,
             headers: Vec::new(),
         }
     }
@@ -81,9 +97,9 @@ impl Problem {
         match KINDS.iter().find(|kind| kind.status == status) {
             Some(kind) => Self::new(kind, kind.about),
             None => {
-                let title = status.canonical_reason().unwrap_or("Error");
                 let code = crate::rpc::status::code_of(status);
-                Self::new(&Kind { slug: "", status, code, reason: "", title, about: "" }, title)
+                let blank = Self { status, code, ..Self::new(&kinds::BLANK, "") };
+                Self { detail: blank.title().to_owned(), ..blank }
             }
         }
     }
@@ -101,6 +117,17 @@ impl Problem {
     /// 400: the request cannot be understood.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(&kinds::MALFORMED, detail)
+    }
+
+    /// 400: a parameter of the query is not what it must be.
+    pub fn bad_parameter(
+        parameter: &'static str,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        let detail = detail.into();
+        let parameter = ParameterError { parameter, code, detail: detail.clone() };
+        Self { parameter: Some(Box::new(parameter)), ..Self::bad_request(detail) }
     }
 
     /// 401: who calls is unknown.
@@ -161,6 +188,29 @@ impl Problem {
     /// 412: it has changed since the caller looked.
     pub fn precondition_failed(detail: impl Into<String>) -> Self {
         Self::new(&kinds::PRECONDITION_FAILED, detail)
+    }
+
+    /// 414: the address is longer than anybody reads.
+    pub fn uri_too_long(limit: usize) -> Self {
+        let detail = format!("Path and query may have at most {limit} bytes.");
+        Self::new(&kinds::URI_TOO_LONG, detail)
+    }
+
+    /// 428: the caller must say which version is meant.
+    pub fn precondition_required() -> Self {
+        let detail = "Send `If-Match` with the `ETag` of the version that you have read.";
+        Self::new(&kinds::PRECONDITION_REQUIRED, detail)
+    }
+
+    /// 431: more headers, or longer ones, than anybody reads.
+    pub fn headers_too_large(limit: usize) -> Self {
+        let detail = format!("The headers may have at most {limit} bytes together.");
+        Self::new(&kinds::HEADERS_TOO_LARGE, detail)
+    }
+
+    /// 501: a method that nobody here understands.
+    pub fn not_implemented() -> Self {
+        Self::new(&kinds::NOT_IMPLEMENTED, "The method is not one of HTTP's.")
     }
 
     /// 413: the body is larger than anybody reads.
@@ -245,7 +295,7 @@ impl Problem {
         Self { detail, ..problem }
     }
 
-    pub(crate) fn of_kind(kind: &Kind, detail: String, errors: Vec<FieldError>) -> Self {
+    pub(crate) fn of_kind(kind: &'static Kind, detail: String, errors: Vec<FieldError>) -> Self {
         Self { errors, ..Self::new(kind, detail) }
     }
 
@@ -256,15 +306,18 @@ impl Problem {
 
     /// Its kind as a stable word in capitals; empty for `about:blank`.
     pub fn reason(&self) -> &'static str {
-        self.reason
+        self.kind.reason
     }
 
     pub(crate) fn title(&self) -> &'static str {
-        self.title
+        match self.kind.title {
+            "" => self.status.canonical_reason().unwrap_or("Error"),
+            title => title,
+        }
     }
 
-    pub(crate) fn uri(&self) -> &str {
-        &self.uri
+    pub(crate) fn uri(&self) -> Cow<'static, str> {
+        kinds::uri(self.kind.slug)
     }
 
     /// After how many seconds it may be tried again, if it says so.
@@ -288,6 +341,18 @@ impl Problem {
         &self.errors
     }
 
+    /// A header that it is sent with.
+    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers.iter().find(|(present, _)| present == name).map(|(_, value)| value)
+    }
+
+    /// The same, about something that is not there: the detail says what is there instead.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
     /// Its JSON form.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self.shape()).unwrap_or_default()
@@ -295,13 +360,31 @@ impl Problem {
 
     fn shape(&self) -> Shape<'_> {
         Shape {
-            r#type: &self.uri,
-            title: self.title,
+            r#type: self.uri(),
+            title: self.title(),
             status: self.status.as_u16(),
             detail: &self.detail,
             instance: request::current().map(|id| format!("urn:uuid:{id}")),
-            errors: &self.errors,
+            errors: Mistakes(&self.errors, self.parameter.as_deref()),
         }
+    }
+}
+
+// === impl Mistakes ===
+
+impl Mistakes<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty() && self.1.is_none()
+    }
+}
+
+impl Serialize for Mistakes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list =
+            serializer.serialize_seq(Some(self.0.len() + usize::from(self.1.is_some())))?;
+        self.0.iter().try_for_each(|field| list.serialize_element(field))?;
+        self.1.iter().try_for_each(|parameter| list.serialize_element(parameter))?;
+        list.end()
     }
 }
 

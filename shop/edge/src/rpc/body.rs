@@ -18,7 +18,7 @@ use super::deadline::Deadline;
 use super::methods::Counting;
 use super::status::{self, bare};
 use crate::Problem;
-use crate::request::CURRENT;
+use crate::request::{CURRENT, Current};
 
 /// A body that ends with trailers.
 pub(super) struct Watched {
@@ -83,17 +83,17 @@ impl HttpBody for Watched {
         let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
         let id = this.id;
         if this.over.as_mut().poll(cx).is_ready() {
-            return this.cut(CURRENT.sync_scope(id, too_late));
+            return this.cut(CURRENT.sync_scope(Current::of(id), too_late));
         }
         if this.draining.as_mut().is_some_and(|draining| draining.as_mut().poll(cx).is_ready()) {
-            return this.cut(CURRENT.sync_scope(id, going_away));
+            return this.cut(CURRENT.sync_scope(Current::of(id), going_away));
         }
         let poll = || catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll_frame(cx)));
-        match CURRENT.sync_scope(id, poll) {
+        match CURRENT.sync_scope(Current::of(id), poll) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(Some(Ok(frame)))) => match frame.into_trailers() {
                 Ok(mut trailers) => {
-                    let code = CURRENT.sync_scope(id, || completed(&mut trailers));
+                    let code = CURRENT.sync_scope(Current::of(id), || completed(&mut trailers));
                     this.ended(code.unwrap_or(Code::Unknown));
                     Poll::Ready(Some(Ok(Frame::trailers(trailers))))
                 }
@@ -101,13 +101,13 @@ impl HttpBody for Watched {
             },
             Ok(Poll::Ready(Some(Err(error)))) => {
                 tracing::warn!(error = chain(&error), "an answer broke off");
-                this.cut(CURRENT.sync_scope(id, broken_off))
+                this.cut(CURRENT.sync_scope(Current::of(id), broken_off))
             }
             Ok(Poll::Ready(None)) => {
                 this.ended(Code::Unknown);
                 Poll::Ready(None)
             }
-            Err(panic) => this.cut(CURRENT.sync_scope(id, || panicked(&*panic))),
+            Err(panic) => this.cut(CURRENT.sync_scope(Current::of(id), || panicked(&*panic))),
         }
     }
 

@@ -39,7 +39,7 @@ use super::body::{Watched, too_late};
 use super::deadline::{Deadline, TIMEOUT};
 use super::status::{bare, code_of_a_strange_answer};
 use crate::lent::Lender;
-use crate::request::{CURRENT, REQUEST_ID, current};
+use crate::request::{REQUEST_ID, current};
 use crate::{Auth, Problem, Upstreams};
 
 /// Connections to each copy of a service. A service lets so many calls share one that a few carry
@@ -244,7 +244,7 @@ impl Service<Request<tonic::body::Body>> for Stub {
             request.headers_mut().insert(TIMEOUT, onward);
             let sending = line.send(request);
             let answer = tokio::time::timeout_at(on.deadline.instant(), sending).await;
-            let id = CURRENT.try_with(|id| *id).unwrap_or(Id::from_bytes([0; 16]));
+            let id = current().unwrap_or(Id::from_bytes([0; 16]));
             let watch = |body| Body::new(Watched::new(body, id, on.deadline));
             Ok(answer.map_err(|_| too_late())??.map(watch))
         })

@@ -21,7 +21,7 @@ use super::call::Called;
 use super::deadline::Deadline;
 use super::methods::{Counting, Method, Methods};
 use super::{SERVICE_KEY, is_open};
-use crate::request::{CURRENT, REQUEST_ID};
+use crate::request::{self, CURRENT, Current, REQUEST_ID};
 use crate::{Auth, Problem};
 
 /// gRPC routes with everything that is around them. Clones share it.
@@ -98,6 +98,7 @@ impl Inner {
         if let Some(value) = value.clone() {
             request.headers_mut().insert(name.clone(), value);
         }
+        request::keep_sound_trace(request.headers_mut());
         let method = Arc::clone(self.methods.at(request.uri().path()));
         let path = request.uri().path().to_owned();
         let counting = Counting::new(Arc::clone(&method));
@@ -107,7 +108,7 @@ impl Inner {
                 Err(problem) => (refused(problem), Deadline::after(method.longest)),
             }
         };
-        let (response, deadline) = CURRENT.scope(id, answering).await;
+        let (response, deadline) = CURRENT.scope(Current::of(id), answering).await;
         // Health says itself that this process ends.
         let cut = method.streams && !path.starts_with(super::HEALTH);
         let mut response = watched(response, id, cut.then_some(&self.end), deadline, counting);
@@ -168,7 +169,7 @@ fn watched(
     mut counting: Counting,
 ) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
-    if let Some(code) = CURRENT.sync_scope(id, || completed(&mut parts.headers)) {
+    if let Some(code) = CURRENT.sync_scope(Current::of(id), || completed(&mut parts.headers)) {
         // The headers say it all, and nothing follows.
         counting.ended(code);
         return Response::from_parts(parts, body);

@@ -155,7 +155,8 @@ impl From<&Status> for Problem {
     fn from(status: &Status) -> Self {
         let details = status.get_error_details();
         let ours = details.error_info().filter(|info| info.domain == DOMAIN);
-        let kind = ours.and_then(|info| KINDS.iter().find(|kind| kind.reason == info.reason));
+        let kind =
+            ours.and_then(|info| KINDS.iter().find(|kind| kind.reason == info.reason).copied());
         let violations = details.bad_request().map_or(&[][..], |it| &*it.field_violations);
         let errors = violations.iter().map(field_error).collect();
         let problem = match kind {
@@ -177,8 +178,7 @@ impl Problem {
     /// By the code alone. What went wrong inside of somebody else stays there.
     fn of_code(status: &Status) -> Self {
         let http = http_of(status.code());
-        let of_status = |kind: &&&Kind| kind.status == http;
-        match KINDS.iter().find(of_status) {
+        match KINDS.iter().copied().find(|kind: &&Kind| kind.status == http) {
             Some(kind) if !http.is_server_error() && !status.message().is_empty() => {
                 Self::of_kind(kind, status.message().to_owned(), Vec::new())
             }

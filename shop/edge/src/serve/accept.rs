@@ -43,17 +43,23 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 const AGE: Duration = Duration::from_secs(1_800);
 /// Calls that are running then have so long.
 pub(super) const AGE_GRACE: Duration = Duration::from_secs(60);
-/// Bytes of headers that are read, in HTTP/2; HTTP/1.1 has hyper's limit of 100 headers.
-const HEADERS_MAX: u32 = 32 << 10;
+/// Bytes of headers that are read, in HTTP/2: more than the edge allows, so that it is the edge which
+/// says that they are too many. HTTP/1.1 has hyper's limit of 100 headers, beyond which the reader
+/// answers 431 by itself; another limit would cost every request an allocation.
+const HEADERS_MAX: u32 = 64 << 10;
 /// How long calls that are running may take to end after shutdown began.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long to wait when the system has no more file descriptors.
 const SHORTAGE: Duration = Duration::from_millis(100);
 
-/// Accepts until shutdown; then idle connections close at once, and calls that are running have
-/// three seconds.
-pub(super) async fn run<S>(listener: TcpListener, routes: S, shutdown: CancellationToken)
-where
+/// Accepts until shutdown and for `drain` longer; then idle connections close at once (HTTP/2 is told
+/// to go away), and calls that are running have three seconds.
+pub(super) async fn run<S>(
+    listener: TcpListener,
+    routes: S,
+    drain: Duration,
+    shutdown: CancellationToken,
+) where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
@@ -62,10 +68,17 @@ where
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     // Dropped last, it ends whatever is still running.
     let mut connections = JoinSet::new();
+    // What connections end with: not yet while the port is still open.
+    let ending = CancellationToken::new();
+    let closing = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::pin!(closing);
     loop {
         let (slot, stream, peer) = tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
+            () = &mut closing => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = accept(&listener, &slots) => match accepted {
                 Ok(accepted) => accepted,
@@ -86,7 +99,7 @@ where
         // With upgrades, so that a route may speak WebSocket.
         let connection =
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = Aged::new(connection, age(&mut rng), &shutdown);
+        let connection = Aged::new(connection, age(&mut rng), &ending);
         connections.spawn(async move {
             let _slot = slot;
             if let Err(error) = connection.await {
@@ -95,8 +108,9 @@ where
         });
     }
     drop(listener);
-    let ending = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(PATIENCE, ending).await.is_err() {
+    ending.cancel();
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(PATIENCE, ended).await.is_err() {
         tracing::info!(left = connections.len(), "cut connections that did not end");
     }
     connections.shutdown().await;

@@ -1,33 +1,83 @@
 //! Around each call: its id, its line in the traces, its place in the numbers.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
+use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use switchboard_core::{Id, Rng, SystemClock};
+use tower::Service;
+use tower::util::MapRequestLayer;
 
-use super::{BODY_LIMIT, refine};
-use crate::Problem;
+use super::access::{Access, Line, Noted};
+use super::represent::{Asked, Passed};
+use super::{bounds, refine};
 use crate::metrics::Calls;
-use crate::request::{CURRENT, REQUEST_ID};
+use crate::request::{self, CURRENT, Current, REQUEST_ID};
+use crate::versions;
+
+/// Headers that the layers add to an answer, about.
+const ADDED: usize = 10;
 
 /// What the calls of one listener share.
-pub(super) struct Around {
+struct Around {
     ids: Mutex<Rng>,
     calls: Calls,
+    access: Access,
+    /// Whether the routes are a service's: all of JSON, and judged here.
+    is_service: bool,
+}
+
+/// Routes with everything around them.
+///
+/// It stands outside of the router, which adds `Allow` outside of its own layers; and it is a service
+/// by hand, because what every call passes should cost it one allocation and not five.
+#[derive(Clone)]
+pub(super) struct Served {
+    around: Arc<Around>,
+    routes: Router,
+}
+
+// === impl Served ===
+
+impl Served {
+    pub(super) fn new(routes: Router, access: Access, is_service: bool) -> Self {
+        let routes = routes.layer(MapRequestLayer::new(request::routed));
+        Self { around: Arc::new(Around::new(access, is_service)), routes }
+    }
+}
+
+impl Service<Request> for Served {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // A router is always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Self { around, routes } = self.clone();
+        Box::pin(async move { Ok(around.call(request, routes).await) })
+    }
 }
 
 // === impl Around ===
 
 impl Around {
-    pub(super) fn new() -> Self {
-        Self { ids: Mutex::new(Rng::from_entropy()), calls: Calls::default() }
+    fn new(access: Access, is_service: bool) -> Self {
+        let ids = Mutex::new(Rng::from_entropy());
+        Self { ids, calls: Calls::default(), access, is_service }
     }
 
-    pub(super) async fn call(&self, mut request: Request, next: Next) -> Response {
+    async fn call(&self, mut request: Request, routes: Router) -> Response {
         let begun = Instant::now();
         let id = self.id_of(&request);
         // The text of an id is visible ASCII, always.
@@ -36,34 +86,49 @@ impl Around {
         if let Some(value) = id_value.clone() {
             request.headers_mut().insert(id_name.clone(), value);
         }
-        let method = request.method().clone();
-        // What a caller sent a secret for, or what changes something, is for that caller only.
-        let private = request.headers().contains_key(AUTHORIZATION) || !method.is_safe();
+        request::keep_sound_trace(request.headers_mut());
+        let asked = Asked::of(&mut request);
         let answering = async {
-            let response = if is_too_large(&request) {
-                Problem::too_large(BODY_LIMIT).into_response()
-            } else {
-                next.run(request).await
-            };
-            refine::errors(&method, response)
+            let (response, noted) = self.answer(request, routes).await;
+            let mut response = refine::errors(&asked.method, response);
+            // Room for all that is added, so that the map grows once.
+            response.headers_mut().reserve(ADDED);
+            (asked.represent(response).await, noted, request::maker(), request::route())
         };
-        let mut response = CURRENT.scope(id, answering).await;
-        refine::headers(&mut response, private);
+        let (mut response, noted, principal, template) =
+            CURRENT.scope(Current::of(id), answering).await;
+        refine::headers(&mut response, asked.is_private);
         if let Some(value) = id_value {
             response.headers_mut().insert(id_name, value);
         }
-        let route = response.extensions_mut().remove::<MatchedPath>();
-        let route = route.as_ref().map_or("-", MatchedPath::as_str);
-        let (status, took) = (response.status(), begun.elapsed());
-        self.calls.count(&method, route, status, took);
-        let (code, micros) = (status.as_u16(), took.as_micros());
-        // "Not ready yet" is an answer of a start, not a failure.
-        if status.is_server_error() && route != "/readyz" {
-            tracing::warn!(request_id = %id, %method, route, status = code, micros, "answered");
-        } else {
-            tracing::debug!(request_id = %id, %method, route, status = code, micros, "answered");
+        let passed = response.extensions().get::<Passed>().copied();
+        let template = template.as_ref().map_or("-", MatchedPath::as_str);
+        if passed.is_none() {
+            versions::mark(template, response.headers_mut());
         }
-        response
+        self.calls.count(&asked.method, template, response.status(), begun.elapsed());
+        let route = passed.map_or(template, |Passed(prefix)| prefix);
+        let line = Line { id, method: &asked.method, route, principal, noted, begun };
+        let response = self.access.write(line, response).await;
+        asked.without_body(response)
+    }
+
+    async fn answer(&self, request: Request, mut routes: Router) -> (Response, Noted) {
+        if let Some(problem) = bounds::refused(&request) {
+            return (problem.into_response(), Noted::nothing());
+        }
+        if self.is_service
+            && let Some(response) = bounds::unacceptable(&request)
+        {
+            return (response, Noted::nothing());
+        }
+        match self.access.note(request).await {
+            Ok((request, noted)) => {
+                let Ok(response) = routes.call(request).await;
+                (response, noted)
+            }
+            Err(problem) => (problem.into_response(), Noted::nothing()),
+        }
     }
 
     /// Takes the caller's id when it is a UUID, and makes one otherwise: nothing else is echoed.
@@ -73,22 +138,4 @@ impl Around {
             .and_then(|text| text.parse().ok())
             .unwrap_or_else(|| Id::new(&SystemClock, &mut self.ids.lock()))
     }
-}
-
-/// Hands the route's template out to [`Around`], which stands where no route is known yet.
-pub(super) async fn name_route(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if let Some(route) = route {
-        response.extensions_mut().insert(route);
-    }
-    response
-}
-
-/// Whether the request announces more than is read. Without an announcement the reader counts.
-fn is_too_large(request: &Request) -> bool {
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    announced
-        .and_then(|text| text.parse().ok())
-        .is_some_and(|length: u64| length > BODY_LIMIT as u64)
 }

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, Ready, ready};
@@ -11,23 +10,24 @@ use http::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
 use http::{Request, StatusCode, Version};
 use tower::Service;
 
+use super::around::Served;
 use crate::Problem;
 use crate::rpc;
 
 /// Both ways.
 #[derive(Clone)]
 pub(super) struct Fork<R> {
-    rest: Router,
+    rest: Served,
     rpc: R,
 }
 
-type Plain = axum::routing::future::RouteFuture<Infallible>;
+type Plain = <Served as Service<Request<Body>>>::Future;
 type AtOnce = Ready<Result<Response, Infallible>>;
 
 // === impl Fork ===
 
 impl<R> Fork<R> {
-    pub(super) fn new(rest: Router, rpc: R) -> Self {
+    pub(super) fn new(rest: Served, rpc: R) -> Self {
         Self { rest, rpc }
     }
 }

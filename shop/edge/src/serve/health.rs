@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::Options;
 use crate::Deps;
 use crate::deps::Probe;
 
@@ -25,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Health {
     checks: Vec<(&'static str, Probe)>,
     beside: Router,
+    options: Options,
+    /// Whether everything has held once.
+    started: Arc<AtomicBool>,
 }
 
 // === impl Health ===
@@ -37,7 +42,22 @@ impl Health {
 
     /// Ready when everything answers that the process stands on.
     pub fn of(deps: &Deps) -> Self {
-        Self { checks: deps.process.probes().collect(), beside: deps.process.beside() }
+        let mut options = deps.process.extra::<Options>().unwrap_or_default();
+        options.access.name = deps.store.identity().source.as_str().into();
+        let (checks, beside) = (deps.process.probes().collect(), deps.process.beside());
+        Self { checks, beside, options, started: Arc::default() }
+    }
+
+    /// The same, served with these options. [`Health::of`] takes those that the process has as an
+    /// extra.
+    #[must_use]
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
     }
 
     /// One more condition of being ready. It must be quick.
@@ -51,9 +71,15 @@ impl Health {
         self
     }
 
-    /// `/livez`, `/readyz` and what the process has; nobody is ready once `shutdown` has begun.
+    /// `/livez`, `/readyz`, `/startupz` and what the process has; nobody is ready once `shutdown`
+    /// has begun.
     pub(super) fn routes(self, shutdown: CancellationToken) -> Router {
         let beside = self.beside.clone();
+        let starting = self.clone();
+        let started = move || {
+            let health = starting.clone();
+            async move { health.has_started().await }
+        };
         let ready = move || {
             let (health, draining) = (self.clone(), shutdown.is_cancelled());
             async move { health.answer(draining).await }
@@ -61,7 +87,19 @@ impl Health {
         Router::new()
             .route("/livez", get(|| async { Json(json!({ "status": "alive" })) }))
             .route("/readyz", get(ready))
+            .route("/startupz", get(started))
             .merge(beside)
+    }
+
+    /// Started is for good: what goes away later makes nobody start the process anew.
+    async fn has_started(&self) -> Response {
+        if !self.started.load(Ordering::Relaxed) {
+            let answer = self.answer(false).await;
+            if !self.started.load(Ordering::Relaxed) {
+                return answer;
+            }
+        }
+        Json(json!({ "status": "started" })).into_response()
     }
 
     /// Whether everything holds now.
@@ -81,6 +119,9 @@ impl Health {
         let named = asked.into_iter().map(|(name, holds)| (name.to_owned(), Value::from(holds)));
         let checks: Map<_, _> = named.collect();
         let holds = checks.values().all(|holds| *holds == true);
+        if holds {
+            self.started.store(true, Ordering::Relaxed);
+        }
         let (status, word) = match (draining, holds) {
             (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
             (false, true) => (StatusCode::OK, "ready"),

@@ -1,32 +1,36 @@
 //! One listener with everything around its routes: request ids, problems for every error, safe headers, health, a bounded end.
 
 mod accept;
+mod access;
 mod aged;
 mod around;
+mod bounds;
 mod fork;
 mod health;
+mod mask;
 mod refine;
+mod represent;
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use switchboard_core::BoxError;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower::{Layer, Service};
+use tower::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use access::Access;
 pub use health::Health;
+pub use represent::{Passed, method_of, unmeasured};
 
-use crate::Problem;
 use crate::rpc::Rpc;
-use around::Around;
+use crate::{Problem, problem, versions};
+use around::Served;
 use fork::Fork;
 
 /// The largest body that is read, in bytes.
@@ -35,10 +39,27 @@ pub const BODY_LIMIT: usize = 1 << 20;
 /// later should let go of them sooner.
 pub const IDLE: Duration = accept::IDLE;
 
-/// Serves until shutdown; then calls that are running have three seconds to end.
+/// How a listener serves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What is written about requests. Default: failures.
+    pub access: Access,
+    /// Between "not ready" and the closed port, so that whoever asks `/readyz` sends nobody any
+    /// more before nobody is accepted. Default 250 ms.
+    pub drain: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { access: Access::default(), drain: Duration::from_millis(250) }
+    }
+}
+
+/// Serves a service until shutdown. Then it is not ready any more, goes on accepting for as long as
+/// its options say, closes the port, and gives the calls that are running three seconds to end.
 ///
-/// Adds `/livez` and `/readyz`, and makes every error a problem: unknown paths, wrong methods,
-/// bodies that are too large, panics.
+/// Adds `/livez`, `/readyz`, `/startupz`, the pages that problems and versions point to, and makes
+/// every error a problem: unknown paths, wrong methods, bodies that are too large, panics.
 ///
 /// # Errors
 /// When the listener fails.
@@ -48,8 +69,15 @@ pub async fn serve(
     health: Health,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
-    let routes = routes.merge(health.routes(shutdown.clone()));
-    serve_bare(listener, routes, shutdown).await
+    let options = health.options().clone();
+    let routes = with_pages(routes, health, &shutdown);
+    run(listener, around(routes, options.access, true), options.drain, shutdown).await
+}
+
+/// Routes with those that every service has.
+fn with_pages(routes: Router, health: Health, shutdown: &CancellationToken) -> Router {
+    let health = health.routes(shutdown.clone());
+    routes.merge(health).merge(problem::routes()).merge(versions::routes())
 }
 
 /// The same with gRPC on the same port. Its health says what `/readyz` says.
@@ -64,11 +92,13 @@ pub async fn serve_with_rpc(
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
     let guard = rpc.open(health.clone(), shutdown.clone())?;
-    let routes = routes.merge(health.routes(shutdown.clone()));
-    serve_bare_with_rpc(listener, routes, guard, shutdown).await
+    let options = health.options().clone();
+    let routes = with_pages(routes, health, &shutdown);
+    let routes = Fork::new(around(routes, options.access, true), guard);
+    run(listener, routes, options.drain, shutdown).await
 }
 
-/// The same without health routes, for routers that bring their own.
+/// The same without health routes and pages, for routers that bring their own.
 ///
 /// # Errors
 /// When the listener fails.
@@ -77,9 +107,35 @@ pub async fn serve_bare(
     routes: Router,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError> {
+    serve_with(listener, routes, Options::default(), shutdown).await
+}
+
+/// The same with other options.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_with(
+    listener: TcpListener,
+    routes: Router,
+    options: Options,
+    shutdown: CancellationToken,
+) -> Result<(), BoxError> {
+    run(listener, around(routes, options.access, false), options.drain, shutdown).await
+}
+
+async fn run<S>(
+    listener: TcpListener,
+    routes: S,
+    drain: Duration,
+    shutdown: CancellationToken,
+) -> Result<(), BoxError>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
     // A listener that cannot be asked for its address cannot be accepted from either.
     listener.local_addr()?;
-    accept::run(listener, wrap(routes), shutdown).await;
+    accept::run(listener, routes, drain, shutdown).await;
     Ok(())
 }
 
@@ -91,30 +147,31 @@ pub async fn serve_bare_with_rpc<R>(
     listener: TcpListener,
     routes: Router,
     rpc: R,
+    options: Options,
     shutdown: CancellationToken,
 ) -> Result<(), BoxError>
 where
     R: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     R::Future: Send + 'static,
 {
-    listener.local_addr()?;
-    accept::run(listener, Fork::new(wrap(routes), rpc), shutdown).await;
-    Ok(())
+    let routes = Fork::new(around(routes, options.access, false), rpc);
+    run(listener, routes, options.drain, shutdown).await
 }
 
 /// The layers around every service's routes. Sets no fallback, so that a router may bring its own.
 pub fn wrap(routes: Router) -> Router {
-    let inside = routes
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(around::name_route));
-    let around = Arc::new(Around::new());
-    // A router adds `Allow` outside of its own layers, so what reads it stands outside the router.
-    let outside = middleware::from_fn(move |request: Request, next: Next| {
-        let around = around.clone();
-        async move { around.call(request, next).await }
-    });
-    Router::new().fallback_service(outside.layer(inside))
+    wrap_with(routes, Access::default())
+}
+
+/// The same, with an access log of its own.
+pub fn wrap_with(routes: Router, access: Access) -> Router {
+    Router::new().fallback_service(around(routes, access, true))
+}
+
+fn around(routes: Router, access: Access, is_service: bool) -> Served {
+    let routes =
+        routes.layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(CatchPanicLayer::custom(panicked));
+    Served::new(routes, access, is_service)
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {

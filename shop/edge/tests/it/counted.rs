@@ -78,7 +78,7 @@ fn calls_are_counted_by_template_and_class_and_endless_labels_are_impossible() {
             "switchboard.edge.calls DELETE /api/things/{id} 4xx 1",
             "switchboard.edge.calls GET - 4xx 2",
             "switchboard.edge.calls GET /api/things/{id} 2xx 2",
-            "switchboard.edge.calls TRACE - 4xx 2",
+            "switchboard.edge.calls TRACE - 5xx 2",
         ]
     );
 }

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod counted;
 mod operator;
+mod pages;
 mod parts;
+mod represent;
 mod rest;
 mod rpc;
 mod sockets;

@@ -168,3 +168,94 @@ async fn e13_a_stream_that_never_ends_is_cut_after_three_seconds() {
     let took = server.end().await;
     assert!((Duration::from_secs(3)..Duration::from_millis(3_500)).contains(&took), "{took:?}");
 }
+
+#[tokio::test]
+async fn e13_the_port_stays_open_for_a_while_after_nobody_is_ready() {
+    let server = Server::start(Router::new(), Health::new()).await;
+    let client = client(false);
+    assert_eq!(get_from(&client, server.address, "/readyz").await.1.status, 200);
+    server.shutdown.cancel();
+    let begun = Instant::now();
+    let fresh = self::client(false);
+    let (_, draining) = get_from(&fresh, server.address, "/readyz").await;
+    assert_eq!((draining.status, &draining.body["status"]), (503, &"draining".into()));
+    assert_eq!(get_from(&fresh, server.address, "/livez").await.1.status, 200, "still served");
+    assert_eq!(get_from(&fresh, server.address, "/startupz").await.1.status, 200);
+    server.end().await;
+    assert!(begun.elapsed() >= Duration::from_millis(250));
+}
+
+#[tokio::test]
+async fn e13_started_is_for_good() {
+    let holds = Arc::new(AtomicBool::new(false));
+    let asked = holds.clone();
+    let health = Health::new().check("products", move || asked.load(Ordering::SeqCst));
+    let server = Server::start(Router::new(), health).await;
+    let client = client(false);
+    assert_eq!(get_from(&client, server.address, "/startupz").await.1.status, 503);
+    holds.store(true, Ordering::SeqCst);
+    assert_eq!(get_from(&client, server.address, "/startupz").await.1.status, 200);
+    holds.store(false, Ordering::SeqCst);
+    assert_eq!(get_from(&client, server.address, "/readyz").await.1.status, 503);
+    assert_eq!(get_from(&client, server.address, "/startupz").await.1.status, 200);
+    server.end().await;
+}
+
+/// The first bytes of every HTTP/2 connection, and empty settings.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+/// The type of the frame that says that nothing new is taken.
+const GOAWAY: u8 = 7;
+
+#[tokio::test]
+async fn e13_http_2_connections_are_told_to_go_away() {
+    let server = Server::start(Router::new(), Health::new()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
+    // Only a connection that has answered is open.
+    let mut first = [0; 9];
+    stream.read_exact(&mut first).await.unwrap();
+    let ending = tokio::spawn(server.end());
+    let mut seen = Vec::new();
+    let _closed = stream.read_to_end(&mut seen).await;
+    let mut frames = Vec::new();
+    let length =
+        |head: &[u8]| usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+    let mut rest = &seen[length(&first).min(seen.len())..];
+    while rest.len() >= 9 {
+        frames.push(rest[3]);
+        rest = &rest[(9 + length(rest)).min(rest.len())..];
+    }
+    assert!(frames.contains(&GOAWAY), "{frames:?}");
+    ending.await.unwrap();
+}
+
+#[tokio::test]
+async fn e10_more_headers_than_http_is_read_with_are_431_or_a_problem() {
+    let server = Server::start(Router::new(), Health::new()).await;
+    for (count, size, with_problem) in [(1, 40 << 10, true), (300, 10, false)] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let headers: String =
+            (0..count).map(|number| format!("x-{number}: {}\r\n", "y".repeat(size))).collect();
+        let call = format!("GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}\r\n");
+        stream.write_all(call.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        assert_eq!(answer.contains("/problems/headers-too-large"), with_problem, "{answer}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn e5_framing_that_can_be_read_in_two_ways_is_400() {
+    let server = Server::start(Router::new(), Health::new()).await;
+    for framing in ["content-length: x", "content-length: 1\r\ncontent-length: 2"] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let call = format!("POST /livez HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\nab");
+        stream.write_all(call.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    server.end().await;
+}

@@ -18,6 +18,8 @@ use shop_edge::{Auth, Rpc, Upstreams};
 use switchboard_core::BoxError;
 use tokio_util::sync::CancellationToken;
 
+use crate::callers::Callers;
+use pass::Passing;
 use vital::Shop;
 pub use web::Web;
 
@@ -83,7 +85,7 @@ impl Lines {
         path.split('/').nth(1).is_some_and(|name| self.to_rpc(name).is_some())
     }
 
-    /// Everything over gRPC that these lines lead to, until `end`.
+    /// Everything over gRPC that these lines lead to, until `end`; `callers` counts the calls.
     ///
     /// # Errors
     /// When the services cannot be described, which is a mistake of ours.
@@ -91,11 +93,13 @@ impl Lines {
         &self,
         auth: Arc<Auth>,
         options: Options,
+        callers: Option<Callers>,
         end: CancellationToken,
     ) -> Result<Web, BoxError> {
         let is_here = |(_, service): &&(&str, &str)| self.0.contains_key(service);
         let names = PUBLIC.iter().filter(is_here).map(|(name, _)| *name).collect();
-        let routes = Router::new().fallback(pass::pass).with_state(self.clone());
+        let passing = Passing { lines: self.clone(), callers };
+        let routes = Router::new().fallback(pass::pass).with_state(passing);
         let mut rpc = Rpc::public(auth, DESCRIPTORS, names, routes);
         if !options.reflection {
             rpc = rpc.without_reflection();

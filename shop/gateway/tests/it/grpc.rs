@@ -17,9 +17,9 @@ use shop_contracts::rpc::shipping::shipping_service_server::{
 };
 use shop_edge::rpc::{Answer, Deadline, Line, OnBehalf, Stub, answer, opened};
 use shop_edge::testing::Bench;
-use shop_edge::{Health, Problem, Rpc, Upstreams, serve_with_rpc};
+use shop_edge::{Health, Problem, Rpc, Upstreams, serve, serve_with_rpc};
 use shop_gateway::rpc::Options;
-use shop_gateway::{Gateway, Route};
+use shop_gateway::{Callers, Gateway, Limits, Route};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Code;
@@ -80,6 +80,10 @@ impl ShippingService for Telling {
 
 impl Door {
     async fn open(options: Options) -> Self {
+        Self::counted(options, Limits::Off).await
+    }
+
+    async fn counted(options: Options, limits: Limits) -> Self {
         let bench = Bench::new("shipping", &[]);
         let (listener, service) = bound().await;
         let rpc = Rpc::of(&bench.deps, DESCRIPTORS).with(ShippingServiceServer::new(Telling));
@@ -92,8 +96,9 @@ impl Door {
             Route::new("/api/v1/orders", "orders", closed().await),
         ];
         let auth = &bench.deps.auth;
-        let gateway = Gateway::new(routes).with_rpc(auth, options, ends[1].clone()).unwrap();
-        tokio::spawn(gateway.serve(listener, ends[1].clone()));
+        let gateway = Gateway::new(routes).with_callers(Callers::new(limits, auth.clone()));
+        let gateway = gateway.with_rpc(auth, options, ends[1].clone()).unwrap();
+        tokio::spawn(gateway.serve(listener, serve::Options::default(), ends[1].clone()));
         Self { bench, address, service, _ends: ends.map(CancellationToken::drop_guard) }
     }
 
@@ -221,6 +226,20 @@ async fn p4_health_is_that_of_each_service_and_of_all() {
     assert_eq!(door.serves(orders).await, Ok(ServingStatus::NotServing));
     assert_eq!(door.serves("").await, Ok(ServingStatus::NotServing));
     assert_eq!(door.serves("shop.users.v1.UserService").await, Err(Code::NotFound));
+}
+
+#[tokio::test]
+async fn e10_a_call_too_many_is_resource_exhausted_and_health_is_never_counted() {
+    let limits: Limits = "2/60".parse().unwrap();
+    let door = Door::counted(Options::default(), limits).await;
+    for _ in 0..2 {
+        assert!(door.client().list_shipments(wire::ListShipmentsRequest::default()).await.is_ok());
+    }
+    let refused = door.client().list_shipments(wire::ListShipmentsRequest::default()).await;
+    let status = refused.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.get_error_details().retry_info().unwrap().retry_delay.is_some());
+    assert_eq!(door.serves(SHIPPING).await, Ok(ServingStatus::Serving));
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ impl Upstream {
         let routes = Router::new()
             .route("/events", get(move || stream(receiver)))
             .route("/things/fixed", get(|| async { "fixed" }))
+            .route("/things/json", get(|| async { Json(json!({ "text": "long ".repeat(500) })) }))
             .route("/things/none", get(|| async { shop_edge::Problem::not_found() }))
             .fallback(move |request| echo(name, request));
         let (listener, address) = bind().await;

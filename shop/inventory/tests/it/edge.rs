@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shop_contracts::inventory::ProductListed;
-use shop_edge::testing::Call;
+use shop_edge::testing::{Answer, Call};
 use shop_inventory::App;
 use shop_inventory::catalogue::{CATALOGUE, ON_HAND};
 
@@ -76,4 +76,42 @@ async fn e8_products_are_paged() {
     }
     let expected: Vec<_> = CATALOGUE.iter().map(|listing| listing.sku).collect();
     assert_eq!(skus, expected);
+}
+
+#[tokio::test]
+async fn e6_version_2_of_stock_is_set_only_as_it_was_read() {
+    let Shop { bench, routes, .. } = Shop::open().await;
+    let operator = bench.operator();
+    let sku = CATALOGUE[0].sku;
+    let path = |version: &str| format!("/api/{version}/stock/{sku}");
+    let put = |version: &str, on_hand: i64| {
+        Call::put(path(version), json!({ "on_hand": on_hand })).of(&operator)
+    };
+    let without = put("v2", 5).send(&routes).await;
+    assert_eq!((without.status, without.body["status"].as_u64()), (428, Some(428)));
+    let read = Call::get(path("v2")).send(&routes).await;
+    let tag = read.header("etag").to_owned();
+    let set = put("v2", 5).with("if-match", &*tag).send(&routes).await;
+    assert_eq!((set.status, &set.body["on_hand"]), (200, &5.into()));
+    let late = put("v2", 6).with("if-match", &*tag).send(&routes).await;
+    assert_eq!((late.status, late.header("etag")), (412, set.header("etag")));
+    // Version 1 asks for nothing, and judges what it is told.
+    assert_eq!(put("v1", 7).send(&routes).await.status, 200);
+    assert_eq!(put("v1", 8).with("if-match", "\"x\"").send(&routes).await.status, 412);
+    assert_eq!(Call::get(path("v2")).send(&routes).await.body["on_hand"], 7);
+}
+
+#[tokio::test]
+async fn e8_products_are_read_there_and_back_by_their_links() {
+    let shop = Shop::open().await;
+    let follow = async |page: &Answer, rel: &str| {
+        shop.get(page.body["_links"][rel]["href"].as_str().unwrap()).await
+    };
+    let first = shop.get("/api/v1/products?limit=4").await;
+    let second = follow(&first, "next").await;
+    let third = follow(&second, "next").await;
+    let back = follow(&third, "prev").await;
+    assert_eq!(back.items(), second.items());
+    let back = follow(&back, "prev").await;
+    assert_eq!((back.items(), back.body["_links"].get("prev")), (first.items(), None));
 }

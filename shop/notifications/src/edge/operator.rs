@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
-use shop_edge::{Input, Page, Principal, Problem};
+use shop_edge::{Input, Links, Page, Principal, Problem};
 use switchboard_core::Timestamp;
 use switchboard_store::Row;
 
@@ -18,6 +18,8 @@ use crate::routes::{Destination, ROUTES};
 use crate::switches::Switch;
 use crate::tables::MAILBOX;
 
+/// Where all of it is.
+const HOME: &str = "/api/v1/operator/notifications";
 /// How many days the counters are shown for.
 const DAYS: u32 = 30;
 
@@ -41,13 +43,13 @@ async fn table(caller: Principal) -> Result<Json<Value>, Problem> {
             json!({ "topic": route.topic, "type": route.kind, "to": topics })
         })
         .collect();
-    Ok(Json(json!({ "items": items })))
+    Ok(Json(json!({ "items": items, "_links": Links::own(format!("{HOME}/routes")) })))
 }
 
 async fn groups(State(edge): State<Edge>, caller: Principal) -> Result<Json<Value>, Problem> {
     caller.require_operator()?;
     let items: Vec<_> = edge.app.switches().iter().map(switch_json).collect();
-    Ok(Json(json!({ "items": items })))
+    Ok(Json(json!({ "items": items, "_links": Links::own(format!("{HOME}/groups")) })))
 }
 
 async fn group(
@@ -108,7 +110,8 @@ async fn analytics(State(edge): State<Edge>, caller: Principal) -> Result<Json<V
         .map(|(day, counts)| json!({ "day": day, "counts": counts }))
         .collect();
     let totals: Map<_, _> = totals.iter().map(counter).collect();
-    Ok(Json(json!({ "totals": totals, "days": days })))
+    let links = Links::own(format!("{HOME}/analytics"));
+    Ok(Json(json!({ "totals": totals, "days": days, "_links": links })))
 }
 
 fn counter(row: &Row) -> (String, Value) {
@@ -132,14 +135,13 @@ async fn mailbox(
 fn switch_json(switch: &Switch) -> Value {
     let destination = switch.destination();
     let name = destination.name();
+    let own = format!("{HOME}/groups/{name}");
     json!({
         "name": name,
         "topic": destination.topic(),
         "running": switch.is_running(),
         "failing": switch.is_failing(),
         "error": switch.broken(),
-        "_links": {
-            "self": { "href": format!("/api/v1/operator/notifications/groups/{name}") },
-        },
+        "_links": Links::own(&*own).act("switch", "POST", own),
     })
 }

@@ -81,10 +81,10 @@ pub(super) async fn listed(
 ) -> Result<Response, Problem> {
     let user_id = (!caller.is_operator()).then_some(&*caller.user_id);
     let filter = format!("{} of {user_id:?}", table.name);
-    let after = page.after(&edge.auth, &filter)?;
-    let rows = edge.app.rows(table, user_id, after, page.limit + 1).await?;
+    let turn = page.turn(&edge.auth, filter)?;
+    let rows = edge.app.rows(table, user_id, turn.seek(), turn.rows()).await?;
     let place = |row: &Row| (row.get("at").clone(), row.key.clone());
-    let collection = page.collect(&edge.auth, &filter, rows, place);
+    let collection = turn.collect(&edge.auth, rows, place);
     Ok(collection.map(|row| representation(&row)).into_response())
 }
 

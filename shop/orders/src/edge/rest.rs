@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
+use http::header::{LOCATION, RETRY_AFTER};
 use serde_json::{Value, json};
 use shop_contracts::Money;
 use shop_contracts::inventory::Item;
 use shop_contracts::shipping::ShipTo;
 use shop_edge::{
-    Auth, Deps, IdempotencyKey, Idempotent, Input, Page, Principal, Problem, RequestContext,
-    Stored, operator,
+    Auth, Collection, Deps, IdempotencyKey, Idempotent, Input, Links, Page, Principal, Problem,
+    RequestContext, Stored, operator,
 };
 use switchboard_core::{Context, Timestamp};
 use switchboard_store::{Row, StoredEvent};
@@ -124,10 +125,10 @@ async fn list(
 ) -> Result<Response, Problem> {
     let of = (!caller.is_operator()).then_some(&*caller.user_id);
     let filter = format!("orders of {}", of.unwrap_or("all"));
-    let after = page.after(&edge.auth, &filter)?;
-    let rows = edge.app.orders(of, after, page.limit + 1).await?;
+    let turn = page.turn(&edge.auth, filter)?;
+    let rows = edge.app.orders(of, turn.seek(), turn.rows()).await?;
     let place = |row: &Row| (row.integer("created_at").into(), row.key.clone());
-    let collection = page.collect(&edge.auth, &filter, rows, place);
+    let collection = turn.collect(&edge.auth, rows, place).act("place", "POST", "/api/v1/orders");
     Ok(collection.map(|row| summary(&row)).into_response())
 }
 
@@ -149,10 +150,11 @@ async fn events(
     State(edge): State<Edge>,
     caller: Principal,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Collection<Value>, Problem> {
     own(&edge, &caller, &id).await?;
     let items: Vec<_> = edge.app.events(&id).await?.iter().map(event_json).collect();
-    Ok(Json(json!({ "items": items })))
+    let order = format!("/api/v1/orders/{id}");
+    Ok(Collection::whole(items, &format!("{order}/events")).to("order", order))
 }
 
 async fn cancel(
@@ -163,7 +165,10 @@ async fn cancel(
 ) -> Result<Response, Problem> {
     own(&edge, &caller, &id).await?;
     let view = edge.app.cancel(context, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(representation(&view))).into_response())
+    // What becomes of it shows at the order itself, and usually soon.
+    let order = format!("/api/v1/orders/{id}");
+    let headers = [(LOCATION, order), (RETRY_AFTER, "1".to_owned())];
+    Ok((StatusCode::ACCEPTED, headers, Json(representation(&view))).into_response())
 }
 
 fn event_json(event: &StoredEvent) -> Value {
@@ -180,13 +185,16 @@ fn event_json(event: &StoredEvent) -> Value {
 /// An order in a list: what its row shows.
 fn summary(row: &Row) -> Value {
     let own = format!("/api/v1/orders/{}", row.key);
+    let may = may_be_cancelled(row);
+    let links =
+        Links::own(&*own).act_if(may, "cancellation", "POST", format!("{own}/cancellation"));
     json!({
         "id": row.key,
         "user_id": row.text("user_id"),
         "status": row.text("status"),
         "total": Money::new(row.integer("total"), row.text("currency")),
         "created_at": Timestamp::from_micros(row.integer("created_at")),
-        "_links": { "self": { "href": own } },
+        "_links": links,
     })
 }
 
@@ -202,10 +210,6 @@ pub(crate) fn representation(view: &View) -> Value {
     order["_links"]["events"] = json!({ "href": format!("{own}/events") });
     let account = format!("/api/v1/accounts/{}", row.text("account_id"));
     order["_links"]["account"] = json!({ "href": account });
-    if may_be_cancelled(row) {
-        let cancellation = json!({ "href": format!("{own}/cancellation"), "method": "POST" });
-        order["_links"]["cancellation"] = cancellation;
-    }
     let shipment = row.text("shipment_id");
     if !shipment.is_empty() {
         order["shipment_id"] = shipment.into();

@@ -9,13 +9,15 @@ use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shop_edge::{Auth, Deps, Input, Principal, Problem};
+use shop_edge::{Auth, Deps, Input, Links, Principal, Problem};
 use switchboard_core::chain;
 use switchboard_saga as saga;
 use switchboard_saga::{Phase, Shown};
 
 use crate::app::App;
 
+/// Where they are.
+const SAGAS: &str = "/api/v1/operator/sagas";
 /// Runs in a list, at most.
 const LIMIT: usize = 200;
 
@@ -55,7 +57,7 @@ async fn list(
 ) -> Result<Json<Value>, Problem> {
     caller.require_operator()?;
     let listed = edge.app.fulfilment.saga().list(which.phase.as_deref(), LIMIT).await?;
-    Ok(Json(json!({ "items": listed })))
+    Ok(Json(json!({ "items": listed, "_links": Links::own(SAGAS) })))
 }
 
 async fn shown(edge: &Edge, caller: &Principal, id: &str) -> Result<Shown, Problem> {
@@ -76,6 +78,13 @@ async fn show(
         Phase::Stuck { .. } => &["retry", "resolve"],
         _ => &[],
     };
+    let own = format!("{SAGAS}/{id}");
+    let is_stuck = !actions.is_empty();
+    let links = Links::own(&*own)
+        .to("order", format!("/api/v1/orders/{id}"))
+        .to("diagram", format!("{own}/diagram.svg"))
+        .act_if(is_stuck, "retry", "POST", format!("{own}/retry"))
+        .act_if(is_stuck, "resolve", "POST", format!("{own}/resolution"));
     let events: Vec<_> = shown
         .events
         .iter()
@@ -93,6 +102,7 @@ async fn show(
         "waiting_since": shown.run.asked_at,
         "actions": actions,
         "events": events,
+        "_links": links,
     })))
 }
 
@@ -123,7 +133,10 @@ async fn definition(
         Some("svg") => {
             Ok(([(CONTENT_TYPE, "image/svg+xml")], definition.svg(None)).into_response())
         }
-        Some(_) => Err(Problem::bad_request("`format` is `mermaid` or `svg`.")),
+        Some(_) => {
+            let detail = "`format` is `mermaid` or `svg`.";
+            Err(Problem::bad_parameter("format", "unknown", detail))
+        }
     }
 }
 

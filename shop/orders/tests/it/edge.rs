@@ -150,3 +150,24 @@ async fn lists_come_a_page_at_a_time_newest_first() {
     }
     assert_eq!(seen, placed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn links_offer_what_can_be_done_now_in_lists_too() {
+    let world = World::new().await;
+    let (mut seen, mut tags) = (Vec::new(), Vec::new());
+    let id = world.place_up_to(2, "payments.charge").await;
+    for _ in 0..2 {
+        let list = world.get("/api/v1/orders").await;
+        let place = json!({ "href": "/api/v1/orders", "method": "POST" });
+        assert_eq!(list.body["_links"]["place"], place);
+        let order = world.get(&format!("/api/v1/orders/{id}")).await;
+        let cancellation = &order.body["_links"]["cancellation"];
+        assert_eq!(&list.items()[0]["_links"]["cancellation"], cancellation);
+        seen.push(cancellation["method"].clone());
+        tags.push(order.header("etag").to_owned());
+        world.release().await;
+        quiet().await;
+    }
+    assert_eq!(seen, [json!("POST"), Value::Null], "what is completed offers no cancellation");
+    assert_ne!(tags[0], tags[1]);
+}

@@ -7,14 +7,15 @@ use axum::extract::{FromRef, Path, Query, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::StatusCode;
-use http::header::LOCATION;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shop_contracts::Money;
+use shop_edge::etag::created;
 use shop_edge::idempotency::OptionalIdempotencyKey;
+use shop_edge::page::Turn;
 use shop_edge::{
-    Auth, Deps, Idempotent, Input, Page, Principal, Problem, RequestContext, Stored, operator,
+    Auth, Deps, Idempotent, Input, Links, Page, Principal, Problem, RequestContext, Seek, Stored,
+    operator,
 };
 use switchboard_core::{Context, Timestamp};
 use switchboard_store::{StoredEvent, Value as Cell};
@@ -62,8 +63,7 @@ async fn open(
     let currency = input.capitals("currency", 3);
     input.finish()?;
     let view = edge.app.open(context, &caller.user_id, &currency).await?;
-    let location = [(LOCATION, format!("/api/v1/accounts/{}", view.id))];
-    Ok((StatusCode::CREATED, location, Json(representation(&view))).into_response())
+    Ok(created(format!("/api/v1/accounts/{}", view.id), representation(&view)))
 }
 
 async fn list(
@@ -72,10 +72,10 @@ async fn list(
     page: Page,
 ) -> Result<Response, Problem> {
     let filter = format!("accounts of {}", caller.user_id);
-    let after = page.after(&edge.auth, &filter)?;
-    let views = edge.app.accounts(&caller.user_id, after, page.limit + 1).await?;
+    let turn = page.turn(&edge.auth, filter)?;
+    let views = edge.app.accounts(&caller.user_id, turn.seek(), turn.rows()).await?;
     let place = |view: &View| (view.created_at.into(), view.id.clone());
-    let collection = page.collect(&edge.auth, &filter, views, place);
+    let collection = turn.collect(&edge.auth, views, place).act("open", "POST", "/api/v1/accounts");
     Ok(collection.map(|view| representation(&view)).into_response())
 }
 
@@ -92,10 +92,14 @@ impl When {
             (None, None) => Ok(Moment::Now),
             (Some(version), None) => match version.parse() {
                 Ok(version) if version > 0 => Ok(Moment::Version(version)),
-                _ => Err(Problem::bad_request("`version` must be a whole number from 1 on.")),
+                _ => {
+                    let detail = "`version` must be a whole number from 1 on.";
+                    Err(Problem::bad_parameter("version", "out_of_range", detail))
+                }
             },
             (None, Some(at)) => at.parse::<Timestamp>().map(Moment::At).map_err(|_| {
-                Problem::bad_request("`at` must be an RFC 3339 time: 2026-01-01T00:00:00Z.")
+                let detail = "`at` must be an RFC 3339 time: 2026-01-01T00:00:00Z.";
+                Problem::bad_parameter("at", "format", detail)
             }),
             (Some(_), Some(_)) => Err(Problem::bad_request("Ask for `version` or `at`, not both.")),
         }
@@ -193,15 +197,30 @@ async fn events(
     if !query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("limit="))) {
         page.limit = EVENTS_LISTED;
     }
-    let filter = format!("events of {id}");
-    let after = match page.after(&edge.auth, &filter)? {
+    let turn = page.turn(&edge.auth, format!("events of {id}"))?;
+    let events = read(&edge, &id, &turn).await?;
+    let place = |event: &StoredEvent| (Cell::from(event.version.cast_signed()), id.clone());
+    let collection = turn.collect(&edge.auth, events, place);
+    let collection = collection.to("account", format!("/api/v1/accounts/{id}"));
+    Ok(collection.map(|event| event_json(&event)).into_response())
+}
+
+/// The events of a page, in the order in which the turn wants them. They are numbered without gaps,
+/// so what lies before one is counted back from it.
+async fn read(edge: &Edge, id: &str, turn: &Turn) -> Result<Vec<StoredEvent>, Problem> {
+    let Seek { after, backwards } = turn.seek();
+    let seq = match after {
         Some((Cell::Integer(seq), _)) => seq.unsigned_abs(),
         _ => 0,
     };
-    let events = edge.app.events(&id, after, page.limit + 1).await?;
-    let place = |event: &StoredEvent| (Cell::from(event.version.cast_signed()), id.clone());
-    let collection = page.collect(&edge.auth, &filter, events, place);
-    Ok(collection.map(|event| event_json(&event)).into_response())
+    if !backwards {
+        return Ok(edge.app.events(id, seq, turn.rows()).await?);
+    }
+    let before = usize::try_from(seq.saturating_sub(1)).unwrap_or(usize::MAX);
+    let count = before.min(turn.rows());
+    let mut events = edge.app.events(id, (before - count) as u64, count).await?;
+    events.reverse();
+    Ok(events)
 }
 
 async fn event(
@@ -237,6 +256,7 @@ async fn totals(State(edge): State<Edge>, caller: Principal) -> Result<Json<Valu
         "charged": charged,
         "refunded": refunded,
         "balances": edge.app.balances().await?,
+        "_links": Links::own("/api/v1/operator/payments/totals"),
     })))
 }
 
@@ -255,14 +275,11 @@ fn event_json(event: &StoredEvent) -> Value {
 fn representation(view: &View) -> Value {
     let own = format!("/api/v1/accounts/{}", view.id);
     let account = &view.account;
-    let mut links = json!({
-        "self": { "href": own },
-        "events": { "href": format!("{own}/events") },
-    });
-    if !account.is_closed {
-        links["deposits"] = json!({ "href": format!("{own}/deposits") });
-        links["withdrawals"] = json!({ "href": format!("{own}/withdrawals") });
-    }
+    let is_open = !account.is_closed;
+    let links = Links::own(&*own)
+        .to("events", format!("{own}/events"))
+        .act_if(is_open, "deposits", "POST", format!("{own}/deposits"))
+        .act_if(is_open, "withdrawals", "POST", format!("{own}/withdrawals"));
     json!({
         "id": view.id,
         "owner_id": account.owner_id,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use shop_edge::testing::Call;
+use shop_edge::testing::{Answer, Call};
 
 use crate::Shop;
 
@@ -226,4 +226,44 @@ async fn nobody_opens_accounts_without_end() {
         join_all((0..101).map(|_| open())).await.iter().map(|a| a.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 100);
     assert_eq!(open().await.status, 409);
+}
+
+#[tokio::test]
+async fn e8_events_are_read_there_and_back_by_their_links() {
+    let shop = Shop::open();
+    let (path, _) = shop.account(500).await;
+    for _ in 0..5 {
+        shop.post(&format!("{path}/deposits"), json!({ "amount": 1 })).await;
+    }
+    let follow = async |page: &Answer, rel: &str| {
+        shop.get(page.body["_links"][rel]["href"].as_str().unwrap()).await
+    };
+    let seqs = |page: &Answer| -> Vec<_> {
+        page.items().iter().map(|event| event["seq"].as_u64().unwrap()).collect()
+    };
+    let first = shop.get(&format!("{path}/events?limit=3")).await;
+    let second = follow(&first, "next").await;
+    let third = follow(&second, "next").await;
+    assert_eq!(
+        [seqs(&first), seqs(&second), seqs(&third)],
+        [vec![1, 2, 3], vec![4, 5, 6], vec![7]]
+    );
+    assert_eq!(third.body.get("next"), None);
+    let back = follow(&third, "prev").await;
+    assert_eq!(seqs(&back), [4, 5, 6]);
+    let back = follow(&back, "prev").await;
+    assert_eq!((seqs(&back), back.body["_links"].get("prev")), (vec![1, 2, 3], None));
+    assert_eq!(back.body["_links"]["account"]["href"], path);
+}
+
+#[tokio::test]
+async fn e6_an_account_has_a_tag_that_changes_with_its_balance() {
+    let shop = Shop::open();
+    let opened = shop.post("/api/v1/accounts", json!({ "currency": "USD" })).await;
+    let path = opened.header("location").to_owned();
+    let tag = opened.header("etag").to_owned();
+    assert_eq!(shop.get(&path).await.header("etag"), tag, "201 tells the tag of what is there");
+    assert_eq!(opened.body["_links"]["deposits"]["method"], "POST");
+    shop.post(&format!("{path}/deposits"), json!({ "amount": 5 })).await;
+    assert_ne!(shop.get(&path).await.header("etag"), tag);
 }

@@ -145,7 +145,7 @@ async fn strangers_find_no_account_and_move_no_money() {
     assert_eq!(client.deposit(by_operator).await.unwrap_err().code(), Code::PermissionDenied);
     let batch = || wire::BatchGetAccountsRequest { ids: vec![account.id.clone(), "x".to_owned()] };
     let own = client.batch_get_accounts(shop.asks(&shop.ann, batch())).await.unwrap();
-    assert_eq!(own.into_inner().accounts, [account.clone()]);
+    assert_eq!(own.into_inner().accounts, std::slice::from_ref(&account));
     let bobs = client.batch_get_accounts(shop.asks(&bob, batch())).await.unwrap().into_inner();
     assert_eq!(bobs.accounts, []);
     let listed = client.list_accounts(shop.asks(&bob, wire::ListAccountsRequest::default())).await;

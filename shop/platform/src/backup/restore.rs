@@ -25,7 +25,7 @@ use switchboard_store_sqlite::{SqliteStore, compare};
 use super::files;
 use super::loss::Loss;
 use super::manifest::{Manifest, StorePart};
-use super::take::{KEYS, SECRETS};
+use super::take::{KEYS, ROTATED, SECRETS};
 use crate::backends::sqlite;
 use crate::folder::{Folder, UNFINISHED};
 use crate::topology::{self, Service};
@@ -182,6 +182,12 @@ impl Restoring<'_> {
         }
         for secret in SECRETS {
             self.copy(&format!("{KEYS}/{secret}"), secret)?;
+        }
+        for secret in ROTATED {
+            let name = format!("{KEYS}/{secret}");
+            if self.manifest.files.contains_key(&name) {
+                self.copy(&name, secret)?;
+            }
         }
         let epoch = self.new_epoch(log.epoch)?;
         let broker = self.broker(&self.stage.join(LOG))?;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use shop_edge::auth::{OPERATOR_TOKEN, RETIRED_KEY, SEAL_KEY, SIGNING_KEY};
 use switchboard_core::Clock;
 use switchboard_log::Moment;
 use switchboard_log::file::OsFiles;
@@ -28,7 +29,9 @@ const LOG: &str = "log";
 /// Where the secrets lie in a backup.
 pub(super) const KEYS: &str = "keys";
 /// The secrets, as they are called in a data folder.
-pub(super) const SECRETS: [&str; 2] = ["signing-key", "operator-token"];
+pub(super) const SECRETS: [&str; 2] = [SIGNING_KEY, OPERATOR_TOKEN];
+/// Those that are there once the signing key was rotated.
+pub(super) const ROTATED: [&str; 2] = [RETIRED_KEY, SEAL_KEY];
 /// Where the settings file lies in a backup.
 const SETTINGS: &str = "settings/switchboard.toml";
 
@@ -259,6 +262,12 @@ impl Taking<'_> {
     fn keys(&mut self, folder: &Path) -> Result<(), BackupError> {
         for secret in SECRETS {
             self.whole(&folder.join(secret), &format!("{KEYS}/{secret}"))?;
+        }
+        for secret in ROTATED {
+            let file = folder.join(secret);
+            if file.exists() {
+                self.whole(&file, &format!("{KEYS}/{secret}"))?;
+            }
         }
         Ok(())
     }

@@ -25,6 +25,13 @@ Examples:
   switchboard log inspect                            all segments, each record's sum verified
   switchboard log inspect --data ./shop --json
   switchboard log read orders.events --partition 3 --after 120 --limit 5";
+
+pub(super) const KEYS: &str = "\
+Examples:
+  switchboard keys list
+  switchboard keys rotate             a new key signs at once; the old one verifies for a day
+  switchboard keys rotate --force     again within that day: signs out who signed in before";
+
 /// How a running platform is reached.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Remote {
@@ -128,6 +135,19 @@ pub enum Dead {
         /// Why, for the audit trail
         #[arg(long)]
         reason: String,
+    },
+}
+
+/// `keys …`.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// The keys, the one that signs first
+    List,
+    /// Make a new key sign; what the present one has signed stays good
+    Rotate {
+        /// Also when the key before the present one is still needed by some tokens
+        #[arg(long)]
+        force: bool,
     },
 }
 

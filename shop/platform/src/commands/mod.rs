@@ -4,6 +4,7 @@
 //! - [`serve`] one service, or the gateway, in a process of its own
 //! - [`demo`] customers, orders, and the sums
 //! - [`sagas`], [`dead`] what operators do
+//! - [`keys`] what tokens are signed with
 //! - [`log`] the log's files, and its records
 //! - [`backup`], [`restore`] copies of everything, and putting one back
 //! - [`doctor`] everything that could be wrong
@@ -17,6 +18,7 @@ pub mod config;
 pub mod dead;
 pub mod demo;
 pub mod doctor;
+pub mod keys;
 pub mod log;
 pub mod proofs;
 pub mod remote;

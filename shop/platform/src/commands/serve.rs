@@ -7,6 +7,7 @@ use switchboard_core::BoxError;
 use super::show::line;
 use super::up::{asked_to_end, runtime};
 use crate::cli::Serve;
+use crate::edge::Doors;
 use crate::folder::Folder;
 use crate::mail::Mail;
 use crate::platform::{ANY, Options};
@@ -35,6 +36,7 @@ pub fn run(settings: &Settings, serve: &Serve) -> Result<ExitCode, BoxError> {
         .with_listen(listen)
         .with_public(settings.public.value)
         .with_engines(settings.engines())
+        .with_doors(Doors::of(settings))
         .with_mail(Mail::of(settings)?);
     runtime()?.block_on(async {
         let asked = asked_to_end()?;

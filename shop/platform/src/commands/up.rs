@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::show::line;
 use crate::cli::Up;
+use crate::edge::Doors;
 use crate::folder::Folder;
 use crate::mail::Mail;
 use crate::platform::{Options, Platform};
@@ -30,6 +31,7 @@ pub fn run(settings: &Settings, up: &Up) -> Result<ExitCode, BoxError> {
         .with_listen(settings.listen.value)
         .with_public(settings.public.value)
         .with_engines(settings.engines())
+        .with_doors(Doors::of(settings))
         .with_mail(Mail::of(settings)?)
         .with_settings_file(settings.file());
     runtime()?.block_on(async {

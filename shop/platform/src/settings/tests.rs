@@ -65,6 +65,29 @@ fn what_cannot_be_used_is_named_with_who_set_it() {
 }
 
 #[test]
+fn doors_are_set_like_anything_else() {
+    let (_folder, flags) = file("access_sample = 0.25\nrate_limit = '600/60'\n");
+    let home = ("HOME", "/h");
+    let bodies = ("SWITCHBOARD_ACCESS_BODIES", "true");
+    let settings = resolve(&flags, &[home, bodies]).unwrap();
+    let doors = Doors::of(&settings);
+    assert_eq!((doors.access_sample, doors.access_bodies), (0.25, true));
+    assert_eq!(doors.rate_limit.to_string(), "600/60");
+    assert!(settings.rows().concat().join(" ").contains("rate_limit 600/60 file"));
+    assert_eq!(serde_json::to_value(&settings).unwrap()["rate_limit"]["value"], "600/60");
+    let usual = Doors::of(&resolve(&Flags::default(), &[home]).unwrap());
+    assert_eq!(usual, Doors::default());
+    for (name, value) in [
+        ("SWITCHBOARD_ACCESS_SAMPLE", "1.5"),
+        ("SWITCHBOARD_ACCESS_SAMPLE", "NaN"),
+        ("SWITCHBOARD_RATE_LIMIT", "600"),
+    ] {
+        let error = resolve(&Flags::default(), &[home, (name, value)]).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(value), "{error}");
+    }
+}
+
+#[test]
 fn engines_are_named_like_anything_else_and_passwords_are_not_shown() {
     let (_folder, flags) = file(
         "broker = 'amqp://ann:hush@h/%2f'\nengine_wait = 5\n\

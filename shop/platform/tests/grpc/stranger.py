@@ -2,7 +2,7 @@
 
 Run by `cargo xtask test` with Google's own Python library, which shares no code with the server:
 
-    python stranger.py HOST:PORT OPERATOR_TOKEN FOLDER_OF_PROTOS
+    OPERATOR_TOKEN=… python stranger.py HOST:PORT FOLDER_OF_PROTOS [WORDS OF TESTS]
 
 Every function whose name begins with `p` and a number is one test, named after the rule that it holds.
 """
@@ -11,11 +11,13 @@ import base64
 import http.client
 import importlib
 import json
+import os
 import struct
 import sys
 import tempfile
 import threading
 import time
+import traceback
 import uuid
 
 import grpc
@@ -483,14 +485,12 @@ def p6_a_request_has_one_id_everywhere(shop):
 
 
 def main():
-    address, operator, protos = sys.argv[1:4]
-    only = sys.argv[4:]
-    shop = Shop(address, operator, protos)
+    address, protos, *only = sys.argv[1:]
+    shop = Shop(address, os.environ["OPERATOR_TOKEN"], protos)
     tests = [it for name, it in sorted(globals().items()) if name[0] == "p" and name[1].isdigit()]
+    tests = [it for it in tests if not only or any(word in it.__name__ for word in only)]
     failed = 0
     for test in tests:
-        if only and not any(word in test.__name__ for word in only):
-            continue
         begun = time.monotonic()
         try:
             test(shop)
@@ -498,8 +498,6 @@ def main():
         except Exception as error:  # Whatever it is, the others run too.
             failed += 1
             print(f"FAIL  {test.__name__}: {type(error).__name__}: {error}", flush=True)
-            import traceback
-
             traceback.print_exc()
     print(f"{len(tests) - failed} of {len(tests)} hold")
     sys.exit(1 if failed else 0)

@@ -16,7 +16,7 @@ use shop_platform::folder::{Folder, FolderError};
 use shop_platform::load::sums::products;
 use shop_platform::load::{Client, Customer, Ledger, Mix};
 use shop_platform::topology;
-use switchboard_core::{Rng, SystemClock};
+use switchboard_core::{Clock, Rng, SystemClock};
 use switchboard_log::file::OsFiles;
 use tokio_util::sync::CancellationToken;
 
@@ -421,6 +421,26 @@ async fn a_restore_that_was_cut_off_keeps_the_shop_from_starting_and_ends_when_i
     assert!(aside.join("users.db").exists() && aside.join("log").exists());
     let shop = Shop::start_in(&data).await;
     shop.somebody("bob@example.com", 1_000).await;
+    shop.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_were_rotated_come_back_with_what_they_have_signed() {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
+    let shop = Shop::start_in(&data).await;
+    let before = shop.somebody("ann@example.com", 0).await;
+    shop_edge::auth::rotate(&data, SystemClock.now(), Duration::ZERO, false).unwrap();
+    let after = shop.somebody("bob@example.com", 0).await;
+    assert_eq!(back_up(&shop, &backup).await["state"], "done");
+    shop.end().await;
+    let elsewhere = parent.path().join("elsewhere");
+    put_back_with(&backup, &elsewhere, None, false).await.unwrap();
+    let shop = Shop::start_in(&elsewhere).await;
+    for who in [before, after] {
+        let path = format!("/api/v1/accounts/{}", who.account);
+        assert_eq!(shop.get(&path, Some(&who.token)).await.status, StatusCode::OK);
+    }
     shop.end().await;
 }
 

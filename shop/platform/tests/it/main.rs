@@ -9,6 +9,7 @@ mod lifecycle;
 mod operators;
 mod orders;
 mod program;
+mod walk;
 
 use std::path::Path;
 use std::time::Duration;

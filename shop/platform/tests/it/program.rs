@@ -240,8 +240,41 @@ fn a_gateway_alone_passes_calls_on_and_says_what_it_cannot_show() {
 }
 
 #[test]
+fn e3_the_signing_key_is_rotated_while_the_shop_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let none = run(&["keys", "list", "--data", data]);
+    assert!(!none.status.success() && said(&none).contains("--data"), "{}", said(&none));
+    let up = Up::start(folder.path());
+    let client = shop_platform::load::Client::new(up.url());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let join = |email: &str| {
+        runtime.block_on(shop_platform::load::Customer::join(&client, "Ann", email)).unwrap()
+    };
+    let keys = || -> Vec<String> {
+        let shown = runtime.block_on(client.get("/.well-known/jwks.json", None)).unwrap();
+        let keys = shown["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    };
+    let (first, before) = (join("one@example.com"), keys());
+    let rotated = run(&["keys", "rotate", "--data", data]);
+    assert!(rotated.status.success(), "{}", said(&rotated));
+    let (second, after) = (join("two@example.com"), keys());
+    assert_eq!((before.len(), after.len(), &after[1]), (1, 2, &before[0]));
+    let listed = said(&run(&["keys", "list", "--data", data]));
+    assert!(after.iter().all(|id| listed.contains(id)), "{listed}");
+    for customer in [&first, &second] {
+        runtime.block_on(customer.deposit(5, "a deposit")).unwrap();
+    }
+    let again = run(&["keys", "rotate", "--data", data]);
+    assert!(!again.status.success() && said(&again).contains("--force"), "{}", said(&again));
+    assert!(run(&["keys", "rotate", "--force", "--data", data]).status.success());
+    assert_eq!(keys()[1], after[0]);
+}
+
+#[test]
 fn help_has_examples() {
-    let commands = ["up", "serve", "demo", "sagas", "dead", "log", "backup", "restore"];
+    let commands = ["up", "serve", "demo", "sagas", "dead", "log", "keys", "backup", "restore"];
     for command in [None].into_iter().chain(commands.map(Some)) {
         let arguments: Vec<&str> = command.into_iter().chain(["--help"]).collect();
         let help = run(&arguments);

@@ -45,10 +45,10 @@ async fn list(
         order_id: query.as_deref().and_then(order_id),
     };
     let filter = format!("shipments {wanted:?}");
-    let after = page.after(&edge.auth, &filter)?;
-    let shipments = edge.app.shipments(&wanted, after, page.limit + 1).await?;
+    let turn = page.turn(&edge.auth, filter)?;
+    let shipments = edge.app.shipments(&wanted, turn.seek(), turn.rows()).await?;
     let place = |shipment: &Shipment| (shipment.created_at.into(), shipment.id.clone());
-    let collection = page.collect(&edge.auth, &filter, shipments, place);
+    let collection = turn.collect(&edge.auth, shipments, place);
     Ok(collection.map(|shipment| representation(&shipment)).into_response())
 }
 

@@ -2,4 +2,5 @@
 
 pub mod grpc;
 pub mod rest;
+mod v2;
 mod wanted;

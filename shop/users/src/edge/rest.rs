@@ -8,21 +8,28 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use http::header::LOCATION;
+use http::header::{HeaderName, LOCATION};
 use serde_json::{Value, json};
-use shop_edge::{Auth, Deps, Input, Page, Principal, Problem, RequestContext, operator};
-use switchboard_core::chain;
+use shop_edge::etag::created;
+use shop_edge::{
+    Auth, Collection, Deps, Input, Links, Page, Preconditions, Principal, Problem, RequestContext,
+    operator,
+};
+use switchboard_core::{Context, chain};
 
 use super::wanted;
-use crate::app::{App, Change, Error, TOKEN_TTL, User};
+use crate::app::{App, Change, Error, TOKEN_TTL, User, Wanted};
 use crate::passwords::CannotHash;
 
 /// The session of the token that is shown. Sessions are nowhere but in their tokens.
 const SESSION: &str = "/api/v1/sessions/current";
 
+/// How often the password of one address may be guessed, as `RateLimit-Policy` says it.
+const GUESSING: &str = "\"guesses\";q=10;w=60";
+
 #[derive(Clone)]
-struct Edge {
-    app: App,
+pub(super) struct Edge {
+    pub(super) app: App,
     auth: Arc<Auth>,
 }
 
@@ -40,6 +47,7 @@ pub fn routes(app: App, deps: &Deps) -> Router {
         .route("/api/v1/users/{id}", user)
         .route("/api/v1/sessions", post(sign_in))
         .route(SESSION, get(session))
+        .merge(super::v2::routes())
         .with_state(Edge { app, auth: deps.auth.clone() })
         .nest("/api/v1/operator/users", operator::routes(deps))
 }
@@ -52,8 +60,7 @@ async fn sign_up(
     let (name, email, password) = wanted::newcomer(&mut input);
     input.finish()?;
     let user = edge.app.sign_up(context, name, email, password).await?;
-    let location = [(LOCATION, format!("/api/v1/users/{}", user.id))];
-    Ok((StatusCode::CREATED, location, Json(representation(&user))).into_response())
+    Ok(created(format!("/api/v1/users/{}", user.id), representation(&user)))
 }
 
 async fn sign_in(State(edge): State<Edge>, mut input: Input) -> Result<Response, Problem> {
@@ -66,7 +73,7 @@ async fn sign_in(State(edge): State<Edge>, mut input: Input) -> Result<Response,
         "token_type": "Bearer",
         "expires_in": TOKEN_TTL.as_secs(),
         "user_id": user_id,
-        "_links": { "user": { "href": format!("/api/v1/users/{user_id}") } },
+        "_links": session_links(&user_id),
     });
     Ok((StatusCode::CREATED, [(LOCATION, SESSION)], Json(session)).into_response())
 }
@@ -78,8 +85,12 @@ async fn session(caller: Principal) -> Json<Value> {
         "token_type": "Bearer",
         "user_id": user_id,
         "role": if caller.is_operator() { "operator" } else { "customer" },
-        "_links": { "user": { "href": format!("/api/v1/users/{user_id}") } },
+        "_links": session_links(user_id),
     }))
+}
+
+fn session_links(user_id: &str) -> Links {
+    Links::own(SESSION).to("user", format!("/api/v1/users/{user_id}"))
 }
 
 async fn list(
@@ -87,18 +98,30 @@ async fn list(
     caller: Principal,
     page: Page,
 ) -> Result<Response, Problem> {
+    listed(&edge, &caller, &page, "/api/v1/users", representation).await
+}
+
+/// All users for the operator; for anybody else, themself.
+pub(super) async fn listed(
+    edge: &Edge,
+    caller: &Principal,
+    page: &Page,
+    path: &str,
+    representation: impl Fn(&User) -> Value,
+) -> Result<Response, Problem> {
     if !caller.is_operator() {
         let items = match edge.app.user(&caller.user_id).await {
             Ok(user) => vec![representation(&user)],
             Err(Error::NotFound) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        return Ok(Json(json!({ "items": items })).into_response());
+        let collection = Collection::whole(items, path).act("sign-up", "POST", path);
+        return Ok(collection.into_response());
     }
-    let after = page.after(&edge.auth, "users")?;
-    let users = edge.app.users(after, page.limit + 1).await?;
+    let turn = page.turn(&edge.auth, "users")?;
+    let users = edge.app.users(turn.seek(), turn.rows()).await?;
     let place = |user: &User| (user.created_at.into(), user.id.clone());
-    let collection = page.collect(&edge.auth, "users", users, place);
+    let collection = turn.collect(&edge.auth, users, place).act("sign-up", "POST", path);
     Ok(collection.map(|user| representation(&user)).into_response())
 }
 
@@ -116,14 +139,14 @@ async fn replace(
     caller: Principal,
     Path(id): Path<String>,
     RequestContext(context): RequestContext,
+    conditions: Preconditions,
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
     caller.owns_or_404(&id)?;
     let (name, email) = (Some(input.text("name", 1..=100)), Some(input.email("email")));
     let password = input.names("password").then(|| input.secret("password", 8..=256));
     input.finish()?;
-    let user = edge.app.change(context, &id, Change { name, email, password }).await?;
-    Ok(Json(representation(&user)))
+    changed(&edge, context, &id, &conditions, Change { name, email, password }).await
 }
 
 async fn change(
@@ -131,12 +154,28 @@ async fn change(
     caller: Principal,
     Path(id): Path<String>,
     RequestContext(context): RequestContext,
+    conditions: Preconditions,
     mut input: Input,
 ) -> Result<Json<Value>, Problem> {
     caller.owns_or_404(&id)?;
     let change = wanted::change(&mut input);
     input.finish()?;
-    let user = edge.app.change(context, &id, change).await?;
+    changed(&edge, context, &id, &conditions, change).await
+}
+
+async fn changed(
+    edge: &Edge,
+    context: Context,
+    id: &str,
+    conditions: &Preconditions,
+    change: Change,
+) -> Result<Json<Value>, Problem> {
+    let password = change.password.clone();
+    let wanted = |user: &User| {
+        conditions.check(Some(&representation(user)))?;
+        Ok(Wanted { change: change.clone(), given: None })
+    };
+    let user = edge.app.change_if(context, id, password, wanted).await?;
     Ok(Json(representation(&user)))
 }
 
@@ -145,10 +184,23 @@ async fn remove(
     caller: Principal,
     Path(id): Path<String>,
     RequestContext(context): RequestContext,
+    conditions: Preconditions,
 ) -> Result<StatusCode, Problem> {
     caller.owns_or_404(&id)?;
-    edge.app.remove(context, &id).await?;
+    let may = |user: &User| conditions.check(Some(&representation(user)));
+    edge.app.remove_if(context, &id, may).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What can be done with a user at this address.
+pub(super) fn links(own: &str) -> Links {
+    Links::own(own)
+        .to("accounts", "/api/v1/accounts")
+        .to("orders", "/api/v1/orders")
+        .to("notifications", "/api/v1/notifications")
+        .act("replace", "PUT", own)
+        .act("edit", "PATCH", own)
+        .act("delete", "DELETE", own)
 }
 
 fn representation(user: &User) -> Value {
@@ -159,12 +211,7 @@ fn representation(user: &User) -> Value {
         "email": user.email,
         "created_at": user.created_at,
         "updated_at": user.updated_at,
-        "_links": {
-            "self": { "href": own },
-            "accounts": { "href": "/api/v1/accounts" },
-            "orders": { "href": "/api/v1/orders" },
-            "notifications": { "href": "/api/v1/notifications" },
-        },
+        "_links": links(&own),
     })
 }
 
@@ -183,7 +230,9 @@ impl From<Error> for Problem {
             }
             Error::TooOften(wait) => {
                 Self::too_many_requests("Too many wrong passwords.", seconds(wait))
+                    .with_header(HeaderName::from_static("ratelimit-policy"), GUESSING)
             }
+            Error::Unexpected(problem) => *problem,
             Error::Read(error) => error.into(),
             Error::Commit(error) => error.into(),
             Error::Hash(CannotHash::Busy) => Self::unavailable("Too many sign in; try again."),

@@ -6,6 +6,7 @@ mod grpc;
 mod service;
 mod sessions;
 mod users;
+mod versions;
 
 use std::sync::Arc;
 

@@ -13,8 +13,8 @@ use shop_edge::{Input, Page, Problem};
 use super::{Rpcs, author};
 use crate::authors::Author;
 use crate::domain::{Comment, comment};
-use crate::edge::comments::{added, judged};
-use crate::edge::rest::Edge;
+use crate::edge::comments::added;
+use crate::edge::rest::{Edge, only_author};
 
 // === impl Rpcs ===
 
@@ -52,7 +52,7 @@ impl Rpcs {
         asked: wire::UpdateCommentRequest,
     ) -> Result<wire::UpdateCommentResponse, Problem> {
         let place = (asked.post_id, asked.id);
-        judged(&self.0, &called.principal()?, &place).await?;
+        self.only_author(called, &place).await?;
         let mut input = Input::of(json!({ "content": asked.content }));
         let content = input.prose("content", comment::CONTENT);
         input.finish()?;
@@ -62,13 +62,22 @@ impl Rpcs {
         Ok(wire::UpdateCommentResponse { comment: Some(self.by_author(changed).await?) })
     }
 
+    async fn only_author(
+        &self,
+        called: &Called,
+        (post_id, id): &(String, String),
+    ) -> Result<(), Problem> {
+        let caller = called.principal()?;
+        only_author(&caller, &self.0.app.comment_of(post_id, id).await?.author_id)
+    }
+
     pub(super) async fn taken_back(
         &self,
         called: &Called,
         asked: wire::DeleteCommentRequest,
     ) -> Result<wire::DeleteCommentResponse, Problem> {
         let place = (asked.post_id, asked.id);
-        judged(&self.0, &called.principal()?, &place).await?;
+        self.only_author(called, &place).await?;
         let (context, (post_id, id)) = (called.context(), &place);
         self.0.app.remove_comment(context, post_id, id, asked.expected_version).await?;
         Ok(wire::DeleteCommentResponse {})
