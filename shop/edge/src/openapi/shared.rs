@@ -11,6 +11,9 @@ use crate::problem::{KINDS, Kind, PROBLEM_JSON};
 pub(super) const BEARER: &str = "bearer";
 /// A cursor as the shop gives them out.
 pub(super) const CURSOR: &str = "mD0k3u8Xw1nq5rJYb0tP2VsxNzY3MjI1NjAwMDAwMDAwLCIwMTlhIl0";
+/// An idempotency key: 1 to 255 characters of ASCII, bare, or in quotes with a backslash before those
+/// that belong to it.
+const KEY: &str = r#"^(?:[!#-~](?:[\t -~]{0,253}[!-~])?|"(?:[\t !#-\[\]-~]|\\["\\]){1,255}")$"#;
 /// Headers of every answer.
 pub(super) const EVERYWHERE: [&str; 3] = ["X-Request-Id", "RateLimit", "RateLimit-Policy"];
 /// Headers of an answer that should be asked of a newer operation.
@@ -197,12 +200,10 @@ pub(super) fn idempotency_key(required: bool) -> Value {
         "in": "header",
         "name": "Idempotency-Key",
         "required": required,
-        "description": "The caller's own name for this call, bare or in quotes. Sent again with \
+        "description": "The caller's own name for this call, 1 to 255 characters, bare or in quotes. Sent again with \
                         the same body within 24 hours it has the same answer and no second \
                         effect; with another body it is refused.",
-        "schema": {
-            "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$",
-        },
+        "schema": { "type": "string", "minLength": 1, "pattern": KEY },
         "example": "order-2026-11-27-0001",
     })
 }

@@ -16,7 +16,7 @@ collection.forEachItem((item) => {
   requests += 1;
   const url = item.request.url.toString();
   if (!url.startsWith("{{base_url}}/")) wrong.push(`${item.name}: its address is ${url}`);
-  const path = item.request.url.getPath(true);
+  const path = item.request.url.getPath();
   if (/:[a-z_]+/.test(path)) wrong.push(`${item.name}: a part of ${path} has no value`);
   if (item.request.body?.mode === "raw") JSON.parse(item.request.body.raw);
 });
