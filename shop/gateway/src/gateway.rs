@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::callers::{self, Callers};
+use crate::guards::Guards;
 use crate::proxy::Proxy;
 use crate::routes::{Route, Routes};
 use crate::rpc::{self, Lines, Web};
@@ -29,6 +30,7 @@ use crate::{graphql, ready};
 pub struct Gateway {
     routes: Arc<Routes>,
     proxy: Proxy,
+    guards: Option<Guards>,
     extra: Router,
     rpc: Option<(Lines, Web)>,
     callers: Option<Callers>,
@@ -46,12 +48,20 @@ impl Gateway {
         Self {
             routes: Arc::new(Routes::new(routes)),
             proxy: Proxy::new(),
+            guards: None,
             extra: Router::new(),
             rpc: None,
             callers: None,
             end: CancellationToken::new(),
             started: Arc::default(),
         }
+    }
+
+    /// Passes calls on behind these policies; gRPC too, if that is asked for afterwards. Default: none, and every call is passed on at once.
+    #[must_use]
+    pub fn with_guards(mut self, guards: Guards) -> Self {
+        self.guards = Some(guards);
+        self
     }
 
     /// Counts the calls of each caller, and refuses those that are too many. Default: nobody counts.
@@ -87,7 +97,7 @@ impl Gateway {
         options: rpc::Options,
         end: CancellationToken,
     ) -> Result<Self, BoxError> {
-        let lines = Lines::new(&self.routes.services(), auth);
+        let lines = Lines::new(&self.routes.services(), auth, self.guards.as_ref());
         let web = lines.open(auth.clone(), options, self.callers.clone(), end)?;
         self.rpc = Some((lines, web));
         Ok(self)
@@ -226,7 +236,10 @@ async fn pass(State(gateway): State<Gateway>, request: Request<Body>) -> Respons
     match gateway.routes.find(request.uri().path()) {
         Some(route) => {
             let passed = Passed(route.prefix);
-            let mut answer = gateway.proxy.pass(route.service, &route.upstreams, request).await;
+            let mut answer = match &gateway.guards {
+                Some(guards) => gateway.proxy.pass_guarded(guards, route, request).await,
+                None => gateway.proxy.pass(route.service, &route.upstreams, request).await,
+            };
             answer.extensions_mut().insert(passed);
             answer
         }

@@ -13,7 +13,7 @@
 //! # The parts
 //!
 //! - [`routes`] which path belongs to which service
-//! - [`proxy`] passing a call on
+//! - [`proxy`] passing a call on, and [`guards`] what stands between a caller and a service
 //! - [`rpc`] the same for gRPC, with descriptions and health of all services
 //! - [`document`] what the door answers itself
 //! - [`ready`] whether the whole shop can take orders
@@ -24,6 +24,7 @@ pub mod callers;
 pub mod document;
 pub mod gateway;
 pub mod graphql;
+pub mod guards;
 pub mod proxy;
 pub mod rate;
 pub mod ready;
@@ -33,6 +34,7 @@ pub mod rpc;
 pub use callers::Callers;
 pub use document::openapi;
 pub use gateway::Gateway;
+pub use guards::Guards;
 pub use rate::Limits;
 pub use routes::Route;
 pub use shop_edge::Upstreams;

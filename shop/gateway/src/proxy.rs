@@ -13,9 +13,9 @@ use http::header::{
 use http::header::{TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
-use http::{Method, Request, Uri, Version};
+use http::{Method, Request, StatusCode, Uri, Version};
 use http_body_util::{LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as HttpBody, Incoming};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
@@ -23,12 +23,18 @@ use shop_edge::Problem;
 use shop_edge::lent::Lender;
 use shop_edge::serve::{BODY_LIMIT, method_of, unmeasured};
 use switchboard_core::chain;
+use switchboard_resilience::propagate::encode;
+use switchboard_resilience::{Call, Outcome};
+use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
-use crate::Upstreams;
+use crate::guards::Guards;
+use crate::{Route, Upstreams};
 
 /// How long a service may take to begin its answer. The answer's body may stream for longer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Of a caller's deadline so much is kept for the way back.
+const HOP: Duration = Duration::from_millis(5);
 /// How long connecting may take: services are near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Idle connections to one service that are kept for the next call.
@@ -83,16 +89,68 @@ impl Proxy {
         upstreams: &Upstreams,
         request: Request<Body>,
     ) -> Response {
-        let (head, lender) = prepared(request);
+        let (head, lender, _) = prepared(request);
+        self.attempt(service, upstreams, head, &lender, HEAD_TIMEOUT).await.0
+    }
+
+    /// The same behind the policies that guard the service.
+    ///
+    /// A call whose body has begun to be read is not sent again, whatever its kind.
+    pub async fn pass_guarded(
+        &self,
+        guards: &Guards,
+        route: &Route,
+        request: Request<Body>,
+    ) -> Response {
+        let (head, lender, is_bodyless) = prepared(request);
+        let Some(passing) = guards.passing(route, &head, is_bodyless) else {
+            let (service, upstreams) = (route.service, &route.upstreams);
+            return self.attempt(service, upstreams, head, &lender, HEAD_TIMEOUT).await.0;
+        };
+        let place = match passing.place().await {
+            Ok(place) => place,
+            Err(answer) => return answer,
+        };
+        let lender = &lender;
+        let attempt = |call: Call| {
+            let mut head = head.clone();
+            async move {
+                let now = Instant::now();
+                if encode(&call, now, HOP, &mut head.headers).is_err() {
+                    let late = "There was no time left to ask the service.";
+                    return (Problem::gateway_timeout(late).into_response(), Outcome::Ignore);
+                }
+                let patience = call.remaining(now).map_or(HEAD_TIMEOUT, |it| it.min(HEAD_TIMEOUT));
+                let (service, upstreams) = (route.service, &route.upstreams);
+                if is_bodyless {
+                    let nothing = Lender::new(Body::empty());
+                    self.attempt(service, upstreams, head, &nothing, patience).await
+                } else {
+                    self.attempt(service, upstreams, head, lender, patience).await
+                }
+            }
+        };
+        passing.attempts(place, attempt).await
+    }
+
+    /// Asks one copy after another until one can be reached; with what that says of the service.
+    async fn attempt(
+        &self,
+        service: &str,
+        upstreams: &Upstreams,
+        head: Parts,
+        lender: &Lender,
+        patience: Duration,
+    ) -> (Response, Outcome) {
         let is_head = head.method == Method::HEAD;
         for address in upstreams.turn() {
             let Some(body) = lender.lend() else { break };
             let body = Body::new(Limited::new(body, BODY_LIMIT));
             let request = match addressed(head.clone(), &address, body) {
                 Ok(request) => request,
-                Err(problem) => return problem.into_response(),
+                Err(problem) => return (problem.into_response(), Outcome::Ignore),
             };
-            match tokio::time::timeout(HEAD_TIMEOUT, self.client.request(request)).await {
+            match tokio::time::timeout(patience, self.client.request(request)).await {
                 Ok(Err(error)) if error.is_connect() => {
                     tracing::warn!(service, %address, error = chain(&error), "cannot be reached");
                     upstreams.shun(&address);
@@ -100,17 +158,17 @@ impl Proxy {
                 answered => return answer(service, is_head, answered),
             }
         }
-        Problem::unavailable(format!("The {service} service cannot be reached now."))
-            .into_response()
+        let away = Problem::unavailable(format!("The {service} service cannot be reached now."));
+        (away.into_response(), Outcome::FAILURE)
     }
 }
 
-/// What the caller gets of what came back.
+/// What the caller gets of what came back, and what it says of the service.
 fn answer(
     service: &str,
     is_head: bool,
     answered: Result<Result<http::Response<Incoming>, ClientError>, Elapsed>,
-) -> Response {
+) -> (Response, Outcome) {
     match answered {
         Ok(Ok(answer)) => {
             let mut answer = answer.map(Body::new);
@@ -118,20 +176,33 @@ fn answer(
             if is_head && !answer.headers().contains_key(CONTENT_LENGTH) {
                 *answer.body_mut() = unmeasured();
             }
-            answer
+            let outcome = said(answer.status());
+            (answer, outcome)
         }
         Ok(Err(error)) if has_cause::<LengthLimitError>(&error) => {
-            Problem::too_large(BODY_LIMIT).into_response()
+            (Problem::too_large(BODY_LIMIT).into_response(), Outcome::Ignore)
         }
         Ok(Err(error)) => {
             tracing::warn!(service, error = chain(&error), "broke off");
-            Problem::bad_gateway(format!("The {service} service broke off.")).into_response()
+            let broke_off = Problem::bad_gateway(format!("The {service} service broke off."));
+            (broke_off.into_response(), Outcome::FAILURE)
         }
         Err(_) => {
-            tracing::warn!(service, "did not answer within {HEAD_TIMEOUT:?}");
-            Problem::gateway_timeout(format!("The {service} service did not answer in time."))
-                .into_response()
+            tracing::warn!(service, "did not answer in time");
+            let late = format!("The {service} service did not answer in time.");
+            (Problem::gateway_timeout(late).into_response(), Outcome::FAILURE)
         }
+    }
+}
+
+/// What a status says of the service that sent it: a refusal is a good answer, and a caller that
+/// asks too often says nothing about whom they ask.
+fn said(status: StatusCode) -> Outcome {
+    match status {
+        StatusCode::NOT_IMPLEMENTED => Outcome::Success,
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Ignore,
+        status if status.is_server_error() => Outcome::FAILURE,
+        _ => Outcome::Success,
     }
 }
 
@@ -142,9 +213,11 @@ impl Default for Proxy {
 }
 
 /// The head as a service gets it, whichever copy that is: same method, path and headers, but for
-/// what belongs to the caller's connection; and the body, for the copy that can be reached.
-fn prepared(request: Request<Body>) -> (Parts, Lender) {
+/// what belongs to the caller's connection; the body, for the copy that can be reached; and whether
+/// there is none.
+fn prepared(request: Request<Body>) -> (Parts, Lender, bool) {
     let (mut head, body) = request.into_parts();
+    let is_bodyless = HttpBody::is_end_stream(&body);
     let host = head.headers.remove(HOST);
     let host = host.or_else(|| HeaderValue::from_str(head.uri.authority()?.as_str()).ok());
     head.method = method_of(&head);
@@ -157,7 +230,7 @@ fn prepared(request: Request<Body>) -> (Parts, Lender) {
     if let Some(forwarded) = forwarded(peer.map(|peer| peer.0), host.as_ref()) {
         head.headers.insert(FORWARDED, forwarded);
     }
-    (head, Lender::new(body))
+    (head, Lender::new(body), is_bodyless)
 }
 
 /// The request to this copy.
@@ -248,7 +321,7 @@ mod tests {
             .unwrap();
         let peer = SocketAddr::from(([127, 0, 0, 1], 99));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let (head, _body) = prepared(request);
+        let (head, _body, _) = prepared(request);
         let request = addressed(head, &"127.0.0.1:80".parse().unwrap(), Body::empty()).unwrap();
         assert_eq!(request.uri(), "http://127.0.0.1:80/api/v1/orders?limit=2");
         let forwarded = "for=\"127.0.0.1:99\";host=\"shop.example\";proto=http";

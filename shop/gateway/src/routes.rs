@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use switchboard_core::Priority;
+
 use crate::Upstreams;
 
 /// All paths under a prefix go to one service.
@@ -15,6 +17,10 @@ pub struct Route {
     pub service: &'static str,
     /// Where its copies listen.
     pub upstreams: Upstreams,
+    /// How important its calls are: which pool of places they share.
+    pub pool: Priority,
+    /// Whether its last good answers are shown, marked as such, when the service cannot answer.
+    pub is_kept: bool,
 }
 
 /// Routes in the order in which they are tried.
@@ -30,7 +36,22 @@ impl Route {
         service: &'static str,
         upstreams: impl Into<Upstreams>,
     ) -> Self {
-        Self { prefix, service, upstreams: upstreams.into() }
+        let upstreams = upstreams.into();
+        Self { prefix, service, upstreams, pool: Priority::Standard, is_kept: false }
+    }
+
+    /// The same, whose calls are this important. Default standard.
+    #[must_use]
+    pub fn with_pool(mut self, pool: Priority) -> Self {
+        self.pool = pool;
+        self
+    }
+
+    /// The same, whose last good answers are shown in bad times: only for what everybody may see.
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        self.is_kept = true;
+        self
     }
 
     /// A prefix ends where a segment ends: `/users` does not cover `/usersettings`.

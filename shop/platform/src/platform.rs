@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use shop_edge::{Auth, AuthError, Deps, Parts};
-use shop_gateway::{Gateway, Route};
+use shop_gateway::{Gateway, Guards, Route};
 use switchboard_core::{BoxError, Clock, Rng, SystemClock};
 use switchboard_resilience::Registry;
 use switchboard_telemetry::Metrics;
@@ -284,7 +284,7 @@ impl Platform {
                     .with_extra(policies.clone()),
             };
             let (listener, at) = bind(ANY, false).await?;
-            routes.extend(service.paths.iter().map(|path| Route::new(path, service.name, at)));
+            routes.extend(topology::routes(service, &at.into()));
             watched.push(watch(service, &deps));
             parts = parts.with(service.name, kept(*service, listener, deps, end.clone()));
         }
@@ -310,7 +310,7 @@ impl Platform {
             doors.clone(),
         );
         let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
-        let gateway = gateway(routes, &carrier, &shop)
+        let gateway = gateway(routes, &carrier, &shop)?
             .with_routes(metrics)
             .with_routes(backups.routes())
             .with_callers(edge.callers(&auth))
@@ -406,15 +406,27 @@ impl Platform {
     }
 }
 
-fn gateway(routes: Vec<Route>, carrier: &Carrier, shop: &console::Shop) -> Gateway {
+fn gateway(
+    routes: Vec<Route>,
+    carrier: &Carrier,
+    shop: &console::Shop,
+) -> Result<Gateway, StartError> {
     let (auth, clock) = (shop.auth.clone(), shop.clock.clone());
     let keys = shop_edge::auth::routes(auth.clone());
-    Gateway::new(routes)
+    let guards = guards(&clock, &shop.policies)?;
+    Ok(Gateway::new(routes)
+        .with_guards(guards)
         .with_routes(keys)
         .with_routes(openapi::routes())
         .with_routes(console::routes(shop.clone()))
         .with_routes(resilience::routes(shop.policies.clone(), auth.clone()))
-        .with_routes(operator::routes(Some(carrier), auth, clock))
+        .with_routes(operator::routes(Some(carrier), auth, clock)))
+}
+
+/// The policies of a gateway, for all services.
+pub(crate) fn guards(clock: &Arc<dyn Clock>, policies: &Registry) -> Result<Guards, StartError> {
+    let guards = Guards::new(topology::names(), clock, policies, Rng::from_entropy());
+    guards.map_err(|error| StartError::Failed(error.into()))
 }
 
 pub(crate) fn watch(service: &Service, deps: &Deps) -> console::Watched {

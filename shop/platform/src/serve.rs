@@ -115,6 +115,7 @@ impl Serving {
         let mut gateway = Gateway::new(routes)
             .with_routes(openapi::routes())
             .with_routes(metrics)
+            .with_guards(platform::guards(&clock, &policies)?)
             .with_routes(resilience::routes(policies.clone(), auth.clone()));
         let mut carrier = None;
         if engines.alone_because().is_none() {
@@ -233,8 +234,7 @@ fn routes(upstreams: &[Upstream]) -> Result<Vec<Route>, StartError> {
             missing.push(service.name);
         }
         let upstreams = Upstreams::new(addresses);
-        let to = |path| Route::new(path, service.name, upstreams.clone());
-        routes.extend(service.paths.iter().copied().map(to));
+        routes.extend(topology::routes(&service, &upstreams));
     }
     if missing.is_empty() {
         return Ok(routes);

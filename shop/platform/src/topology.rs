@@ -7,7 +7,8 @@ use std::sync::Arc;
 use shop_contracts::{content, inventory, orders, payments, shipping, users};
 use shop_edge::openapi::Part;
 use shop_edge::{Auth, AuthError, Deps, Process};
-use switchboard_core::{BoxError, Clock, Name, Rng, SystemClock};
+use shop_gateway::{Route, Upstreams};
+use switchboard_core::{BoxError, Clock, Name, Priority, Rng, SystemClock};
 use switchboard_handler::{Description, Group};
 use switchboard_message::{Capability, MemoryBroker, Topic, Topology};
 use switchboard_store::{MemoryStore, Table};
@@ -156,6 +157,28 @@ pub fn services() -> [Service; 7] {
             run: |listener, deps, end| Box::pin(shop_notifications::run(listener, deps, end)),
         },
     ]
+}
+
+/// The routes to a service that listens there: each names the pool of places that its calls share.
+pub fn routes(service: &Service, upstreams: &Upstreams) -> Vec<Route> {
+    let route = |path: &&'static str| {
+        let route = Route::new(path, service.name, upstreams.clone()).with_pool(pool(path));
+        if *path == "/api/v1/products" { route.kept() } else { route }
+    };
+    service.paths.iter().map(route).collect()
+}
+
+/// How important the calls under a path are: money moves, or somebody waits, or nobody does.
+fn pool(path: &str) -> Priority {
+    const CRITICAL: [&str; 3] = ["/api/v1/orders", "/api/v1/accounts", "/api/v1/sessions"];
+    const BATCH: [&str; 1] = ["/api/v1/operator"];
+    if CRITICAL.contains(&path) {
+        Priority::Critical
+    } else if BATCH.iter().any(|prefix| path.starts_with(prefix)) {
+        Priority::Batch
+    } else {
+        Priority::Standard
+    }
 }
 
 /// The names of all services, as they can be typed.

@@ -31,7 +31,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use switchboard_core::{Id, chain};
-use tonic::Status;
+use switchboard_resilience::{Breaker, Outcome, Rejected};
+use tonic::{Code, Status};
 use tower::Service;
 
 use super::SERVICE_KEY;
@@ -64,6 +65,7 @@ struct Inner {
     key: HeaderValue,
     lanes: Vec<Client<HttpConnector, Body>>,
     turn: AtomicUsize,
+    breaker: Option<Breaker>,
 }
 
 /// Who has asked for what a call is part of, and until when.
@@ -85,12 +87,31 @@ pub struct Stub {
 impl Line {
     /// A line without connections yet.
     pub fn new(service: &'static str, upstreams: Upstreams, auth: &Auth) -> Self {
+        Self::with(service, upstreams, auth, None)
+    }
+
+    /// The same behind a breaker: the one that every other way to the service has.
+    pub fn guarded(
+        service: &'static str,
+        upstreams: Upstreams,
+        auth: &Auth,
+        breaker: Breaker,
+    ) -> Self {
+        Self::with(service, upstreams, auth, Some(breaker))
+    }
+
+    fn with(
+        service: &'static str,
+        upstreams: Upstreams,
+        auth: &Auth,
+        breaker: Option<Breaker>,
+    ) -> Self {
         // A key is base64, which every header takes.
         let key = HeaderValue::from_str(auth.service_key())
             .unwrap_or_else(|_| HeaderValue::from_static(""));
         let lanes = (0..LANES).map(|_| client()).collect();
         let turn = AtomicUsize::new(0);
-        Self(Arc::new(Inner { service, upstreams, key, lanes, turn }))
+        Self(Arc::new(Inner { service, upstreams, key, lanes, turn, breaker }))
     }
 
     /// The service.
@@ -107,12 +128,27 @@ impl Line {
     /// service key. What is answered is passed on as it streams.
     ///
     /// # Errors
-    /// UNAVAILABLE when no copy can be reached (nothing has happened) or one breaks off before it
+    /// UNAVAILABLE when no copy can be reached or the breaker is open (nothing has happened), or one breaks off before it
     /// answers (it is unknown what has happened); whatever an answer means that is not gRPC.
     ///
     /// # Cancel safety
     /// Dropping the future, or the answer's body, cancels the call there.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let Some(breaker) = &self.0.breaker else { return self.sent(request).await };
+        let pass = breaker.admit_owned().map_err(|rejected| self.held_back(&rejected))?;
+        let answer = self.sent(request).await;
+        pass.record(said(&answer));
+        answer
+    }
+
+    fn held_back(&self, rejected: &Rejected) -> Status {
+        let service = self.0.service;
+        let detail = format!("The {service} service has failed too often and is left alone.");
+        let wait = rejected.retry_after.map_or(1, |wait| wait.as_secs().max(1));
+        Problem::unavailable(detail).retry_after(wait).into()
+    }
+
+    async fn sent(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
         let (mut head, body) = request.into_parts();
         self.prepare(&mut head);
         let lender = Lender::new(body);
@@ -156,6 +192,22 @@ impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Inner { service, upstreams, .. } = &*self.0;
         f.debug_struct("Line").field("service", service).field("upstreams", upstreams).finish()
+    }
+}
+
+/// What an answer says of the service. Only one without a body shows its status already; whatever
+/// has begun to stream is a good sign.
+fn said(answer: &Result<Response<Body>, Status>) -> Outcome {
+    let code = match answer {
+        Ok(response) => Status::from_header_map(response.headers()).map(|status| status.code()),
+        Err(status) => Some(status.code()),
+    };
+    match code {
+        Some(Code::Unavailable | Code::Internal | Code::Unknown | Code::DataLoss) => {
+            Outcome::FAILURE
+        }
+        Some(Code::ResourceExhausted | Code::Cancelled) => Outcome::Ignore,
+        _ => Outcome::Success,
     }
 }
 

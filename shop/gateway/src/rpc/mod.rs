@@ -19,6 +19,7 @@ use switchboard_core::BoxError;
 use tokio_util::sync::CancellationToken;
 
 use crate::callers::Callers;
+use crate::guards::Guards;
 use pass::Passing;
 use vital::Shop;
 pub use web::Web;
@@ -60,11 +61,22 @@ impl Default for Options {
 // === impl Lines ===
 
 impl Lines {
-    /// To those of these services that answer gRPC.
-    pub fn new(services: &BTreeMap<&'static str, Upstreams>, auth: &Auth) -> Self {
+    /// To those of these services that answer gRPC, each behind its breaker if it has one.
+    pub fn new(
+        services: &BTreeMap<&'static str, Upstreams>,
+        auth: &Auth,
+        guards: Option<&Guards>,
+    ) -> Self {
         let line = |(_, service): &(&str, &'static str)| {
             let upstreams = services.get(service)?.clone();
-            Some((*service, Line::new(service, upstreams, auth)))
+            let breaker = guards.and_then(|guards| guards.breaker(service));
+            Some((
+                *service,
+                match breaker {
+                    Some(breaker) => Line::guarded(service, upstreams, auth, breaker.clone()),
+                    None => Line::new(service, upstreams, auth),
+                },
+            ))
         };
         Self(Arc::new(PUBLIC.iter().filter_map(line).collect()))
     }

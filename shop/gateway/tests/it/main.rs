@@ -5,6 +5,7 @@
 mod callers;
 mod graphql;
 mod grpc;
+mod guards;
 mod upstreams;
 
 use std::net::SocketAddr;

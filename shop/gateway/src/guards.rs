@@ -1,0 +1,266 @@
+//! What stands between a caller and the services: places by importance, a breaker for each service, retries that a budget pays for, and
+//! the last good product list for bad times.
+//!
+//! A route names its pool, so that work nobody waits for cannot take the places of an order. A breaker judges a service by how it answers
+//! and costs the others nothing; while it is open, callers are told at once when to come back. Only calls without a body that may be
+//! repeated are repeated, within their deadline. What a caller asks for as deadline and priority is taken over, but no caller becomes more
+//! important than the route is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, Method, StatusCode, request::Parts};
+use parking_lot::Mutex;
+use shop_edge::Problem;
+use switchboard_core::{Clock, Priority, Rng};
+use switchboard_resilience::breaker::{Breaker, Environment, Options};
+use switchboard_resilience::budget::{Budget, Policy};
+use switchboard_resilience::bulkhead::{self, Bulkhead, Permit, Pools};
+use switchboard_resilience::fallback::{Cause, Degraded, Source, StaleCache};
+use switchboard_resilience::hold::Held;
+use switchboard_resilience::propagate::{decode_lenient, mark_degraded};
+use switchboard_resilience::retry::Class;
+use switchboard_resilience::{Backoff, Call, InvalidOptions, Outcome, Reason, Registry, Rejected};
+use tokio::time::Instant;
+
+use crate::routes::Route;
+
+/// How long a call waits for a place, at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a kept answer may be shown when its service cannot answer.
+const STALE: Duration = Duration::from_secs(3_600);
+/// Answers that are kept, and the bytes of each, at most.
+const KEPT: (usize, usize) = (256, 64 << 10);
+
+/// The policies of one door. Clones are the same ones.
+#[derive(Clone, Debug)]
+pub struct Guards {
+    pools: Pools,
+    services: Arc<BTreeMap<&'static str, Service>>,
+    answers: StaleCache<Kept>,
+    backoff: Backoff,
+    rng: Arc<Mutex<Rng>>,
+}
+
+#[derive(Clone, Debug)]
+struct Service {
+    breaker: Breaker,
+    budget: Budget,
+}
+
+/// A good answer as it was.
+#[derive(Clone, Debug)]
+struct Kept {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// One call on its way to a service.
+pub(crate) struct Passing<'a> {
+    guards: &'a Guards,
+    service: &'a Service,
+    route: &'a Route,
+    call: Call,
+    /// Where its answer is kept, if this kind of answer is.
+    key: Option<String>,
+    failed: u32,
+}
+
+/// 20 places for what moves money, 30 for what a person waits for, 10 for the rest. A hundred calls
+/// that arrive at once find room to wait; whoever would wait longer is told so at once.
+fn pools() -> Result<Pools, InvalidOptions> {
+    let pool = |name, places, queue| {
+        let options = bulkhead::Options::new(places)?.with_queue(queue, PATIENCE)?;
+        Ok(Bulkhead::new(name, options))
+    };
+    Ok(Pools::new(
+        pool("gateway.critical", 20, 1_000)?,
+        pool("gateway.standard", 30, 1_000)?,
+        pool("gateway.batch", 10, 200)?,
+    ))
+}
+
+// === impl Guards ===
+
+impl Guards {
+    /// Three pools of 20, 30 and 10 places, and for each of these services a breaker and a budget
+    /// of retries; all of them registered, so that operators see them.
+    ///
+    /// # Errors
+    /// [`InvalidOptions`] for numbers that are out of bounds: a mistake of ours.
+    pub fn new(
+        services: impl IntoIterator<Item = &'static str>,
+        clock: &Arc<dyn Clock>,
+        registry: &Registry,
+        mut rng: Rng,
+    ) -> Result<Self, InvalidOptions> {
+        let pools = pools()?;
+        for bulkhead in pools.bulkheads() {
+            registry.register(Arc::new(bulkhead));
+        }
+        let service = |name: &'static str| {
+            let fallback = match name {
+                "inventory" => "the last product list, marked as degraded",
+                "content" => "users without their posts over GraphQL",
+                _ => "an answer that says when to come back",
+            };
+            let environment = Environment::process().with_clock(clock.clone());
+            let options = Options::recommended().with_fallback(fallback);
+            let breaker = Breaker::new(name, options, environment);
+            let budget = Budget::new(&*format!("{name}-retries"), Policy::recommended());
+            registry.register(Arc::new(breaker.clone()));
+            registry.register(Arc::new(budget.clone()));
+            (name, Service { breaker, budget })
+        };
+        let services = Arc::new(services.into_iter().map(service).collect());
+        let answers = StaleCache::new(Duration::ZERO, STALE).with_room(KEPT.0);
+        let (backoff, rng) = (Backoff::recommended(), Arc::new(Mutex::new(rng.fork())));
+        Ok(Self { pools, services, answers, backoff, rng })
+    }
+
+    /// The pool of this priority.
+    pub fn pool(&self, priority: Priority) -> &Bulkhead {
+        self.pools.of(priority)
+    }
+
+    /// The breaker of a service; `None` for one that nobody named.
+    pub fn breaker(&self, service: &str) -> Option<&Breaker> {
+        self.services.get(service).map(|service| &service.breaker)
+    }
+
+    /// A call on its way along this route; `None` for a service that nobody guards.
+    pub(crate) fn passing<'a>(
+        &'a self,
+        route: &'a Route,
+        head: &Parts,
+        is_bodyless: bool,
+    ) -> Option<Passing<'a>> {
+        let service = self.services.get(route.service)?;
+        let (mut call, _unreadable) = decode_lenient(&head.method, &head.headers, Instant::now());
+        call.is_repeatable &= is_bodyless;
+        // Priorities are ordered from the most important one.
+        call.priority = call.priority.max(route.pool);
+        let key = (route.is_kept && head.method == Method::GET).then(|| {
+            let variant = |name| {
+                head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+            };
+            let (accept, encoding) = (variant(ACCEPT), variant(ACCEPT_ENCODING));
+            format!("{}\n{accept:?}\n{encoding:?}", head.uri)
+        });
+        Some(Passing { guards: self, service, route, call, key, failed: 0 })
+    }
+}
+
+// === impl Passing ===
+
+impl Passing<'_> {
+    /// A place among the calls of its importance.
+    pub(crate) async fn place(&self) -> Result<Permit, Response> {
+        let pool = self.guards.pools.of(self.call.priority);
+        pool.acquire(&self.call).await.map_err(|rejected| self.instead(&rejected))
+    }
+
+    /// Makes one attempt after another, each judged by the breaker, until one is final.
+    pub(crate) async fn attempts<F>(
+        mut self,
+        place: Permit,
+        mut attempt: impl FnMut(Call) -> F,
+    ) -> Response
+    where
+        F: Future<Output = (Response, Outcome)>,
+    {
+        self.service.budget.first_try(&mut self.call);
+        loop {
+            let pass = match self.service.breaker.admit_owned() {
+                Ok(pass) => pass,
+                Err(rejected) => return self.instead(&rejected),
+            };
+            let (answer, outcome) = attempt(self.call).await;
+            pass.record(outcome);
+            let Outcome::Failure { .. } = outcome else {
+                return self.kept(answer).await.map(|body| Body::new(Held::new(body, place)));
+            };
+            self.failed += 1;
+            self.call.attempt += 1;
+            match self.wait() {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return self.stale().unwrap_or(answer),
+            }
+        }
+    }
+
+    /// How long to wait before one more attempt; `None` when there is none.
+    fn wait(&self) -> Option<Duration> {
+        if !self.call.is_repeatable {
+            return None;
+        }
+        let wait = self.guards.backoff.wait(self.failed, &mut self.guards.rng.lock())?;
+        let left = self.call.remaining(Instant::now());
+        if left.is_some_and(|left| left <= wait) {
+            return None;
+        }
+        self.service.budget.try_charge(Class::Transient).ok()?.sent();
+        Some(wait)
+    }
+
+    /// Keeps a good answer of the kind that is shown in bad times.
+    async fn kept(&self, answer: Response) -> Response {
+        let Some(key) = &self.key else { return answer };
+        let length = answer.headers().get(CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if answer.status() != StatusCode::OK || length.is_none_or(|length| length > KEPT.1) {
+            return answer;
+        }
+        let (head, body) = answer.into_parts();
+        match to_bytes(body, KEPT.1).await {
+            Ok(body) => {
+                let kept = Kept { headers: head.headers.clone(), body: body.clone() };
+                self.guards.answers.put(key, kept);
+                Response::from_parts(head, Body::from(body))
+            }
+            Err(_) => {
+                Problem::bad_gateway(format!("The {} service broke off.", self.route.service))
+                    .into_response()
+            }
+        }
+    }
+
+    /// The last good answer, marked as such.
+    fn stale(&self) -> Option<Response> {
+        let kept = self.guards.answers.get(self.key.as_deref()?)?;
+        let mut answer = Response::new(Body::from(kept.answer.body));
+        *answer.headers_mut() = kept.answer.headers;
+        let source = Source::Stale { age: kept.age };
+        mark_degraded(answer.headers_mut(), Degraded { source, cause: Cause::Failed });
+        Some(answer)
+    }
+
+    /// What a caller gets whose call was not let through.
+    fn instead(&self, rejected: &Rejected) -> Response {
+        self.stale().unwrap_or_else(|| problem(self.route.service, rejected).into_response())
+    }
+}
+
+/// A rejection as a caller sees it: what holds the call back, and when to come back.
+fn problem(service: &str, rejected: &Rejected) -> Problem {
+    let problem = match rejected.reason {
+        Reason::DeadlineExceeded => {
+            return Problem::gateway_timeout("There was no time left to wait for a place.");
+        }
+        Reason::Open | Reason::Probing => Problem::unavailable(format!(
+            "The {service} service has failed too often and is left alone for a while."
+        )),
+        Reason::Isolated => {
+            Problem::unavailable(format!("The {service} service is held back by an operator."))
+        }
+        _ => Problem::unavailable("Too much is being done at once; try again."),
+    };
+    match rejected.retry_after {
+        Some(wait) => problem.retry_after(wait.as_secs().max(1)),
+        None => problem,
+    }
+}
