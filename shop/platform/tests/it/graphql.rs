@@ -123,7 +123,8 @@ async fn one_question_shows_a_user_with_posts_and_comments_word_for_word() {
     for number in 0..3 {
         let title = json!({ "title": format!("post {number}") });
         let post = shop.field(Some(&ada.token), "createPost", write, title).await;
-        let say = "mutation($id: ID!) { createComment(postId: $id, content: \"well said\") { id } }";
+        let say =
+            "mutation($id: ID!) { createComment(postId: $id, content: \"well said\") { id } }";
         for _ in 0..2 {
             let id = json!({ "id": post["id"] });
             shop.field(Some(&bob.token), "createComment", say, id).await;
@@ -131,8 +132,7 @@ async fn one_question_shows_a_user_with_posts_and_comments_word_for_word() {
     }
     let asked = json!({ "userId": ada.id });
     let user = eventually("the name of the comments' author", || async {
-        let user =
-            shop.field(Some(&ada.token), "user", GET_USER_WITH_POSTS, asked.clone()).await;
+        let user = shop.field(Some(&ada.token), "user", GET_USER_WITH_POSTS, asked.clone()).await;
         let name = &user["posts"][0]["comments"][0]["author"]["name"];
         name.is_string().then_some(user)
     })
@@ -167,10 +167,8 @@ async fn g7_a_cursor_of_graphql_goes_on_in_rest_and_the_other_way_round() {
     );
     let page = "edges { cursor node { id } } pageInfo { hasNextPage endCursor } }";
     let accounts_field = format!("accounts(first: 2, after: $after) {{ {page}");
-    let products_field = format!(
-        "products(first: 2, after: $after) {{ {}",
-        page.replace("{ id }", "{ id: sku }")
-    );
+    let products_field =
+        format!("products(first: 2, after: $after) {{ {}", page.replace("{ id }", "{ id: sku }"));
     for (field, at, rest, key) in [
         (accounts_field, "/accounts", "/api/v1/accounts", "id"),
         (posts_field, "/user/postsConnection", &*posts, "id"),
