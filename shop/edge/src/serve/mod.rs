@@ -163,6 +163,12 @@ pub fn wrap(routes: Router) -> Router {
     wrap_with(routes, Access::default())
 }
 
+/// The same around routes that bring their own, as [`serve_bare`] does it: they say themselves which
+/// forms of answers they have.
+pub fn wrap_bare(routes: Router) -> Router {
+    Router::new().fallback_service(around(routes, Access::default(), false))
+}
+
 /// The same, with an access log of its own.
 pub fn wrap_with(routes: Router, access: Access) -> Router {
     Router::new().fallback_service(around(routes, access, true))

@@ -65,7 +65,7 @@ fn extensions_of(problem: &Problem) -> ErrorExtensionValues {
     all
 }
 
-/// The same error with the service that it came from. `is_away` marks what [`gather_away`] looks for.
+/// The same error with the service that it came from. `is_away` marks it for [`gather_away`].
 pub(super) fn of_service(
     mut error: async_graphql::Error,
     service: &str,
@@ -95,8 +95,8 @@ pub(super) fn gather_away(response: &mut Response) {
     }
 }
 
-/// The problem that an error of an answer was, as far as it can be told from outside: its kind, what
-/// it says, and how long to wait. `None` for errors of the document itself.
+/// The problem that an error of an answer was, as far as it can be told from outside: its kind,
+/// what it says, and how long to wait. `None` for errors of the document itself.
 pub fn problem_of(error: &ServerError) -> Option<Problem> {
     if let Some(problem) = error.source::<Problem>() {
         return Some(problem.clone());

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::errors::{self, Code};
 use super::options::Limits;
 
-/// Lists of the schema about itself inside one another: a type's fields' types' fields, and no more.
+/// Lists of the schema about itself inside one another: a type's fields' types' fields.
 const INTROSPECTED_LISTS: usize = 3;
 
 /// A document within the limits.

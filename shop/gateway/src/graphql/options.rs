@@ -55,7 +55,7 @@ pub struct Options {
     pub documents: Arc<Documents>,
     /// Whether others can be asked for. Default [`Trust::Any`].
     pub trust: Trust,
-    /// Documents of automatic persisted queries that are remembered. Default 1 000, and 4 MiB in all.
+    /// Documents of automatic persisted queries that are remembered. Default 1 000; 4 MiB in all.
     pub remembered: usize,
 }
 

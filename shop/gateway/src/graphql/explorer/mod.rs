@@ -17,8 +17,8 @@ use maud::{DOCTYPE, Markup, html};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 /// Nothing but our own files, no inline style or script, and nobody frames us.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Versions of the files: a sum of their content, so that a new program brings new files.
 static STYLE_AT: LazyLock<String> = LazyLock::new(|| versioned("explorer.css", STYLE));

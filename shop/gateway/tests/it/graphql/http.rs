@@ -19,11 +19,14 @@ const RESPONSE: (&str, &str) = ("accept", "application/graphql-response+json");
 const JSON: (&str, &str) = ("accept", "application/json");
 const TYPENAME: &str = r#"{"query":"{ __typename }"}"#;
 
+/// Headers, body; status and form.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+
 #[tokio::test]
 async fn g1_the_form_and_the_status_are_those_that_are_asked_for() {
     let shop = Shop::development();
     let unknown = r#"{"query":"{ nothing }"}"#;
-    let cases: [(&[(&str, &str)], &str, u16, &str); 7] = [
+    let cases: [Case<'_>; 7] = [
         (&[], TYPENAME, 200, "application/json; charset=utf-8"),
         (&[JSON], TYPENAME, 200, "application/json; charset=utf-8"),
         (&[RESPONSE], TYPENAME, 200, "application/graphql-response+json; charset=utf-8"),

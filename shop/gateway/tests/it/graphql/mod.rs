@@ -57,7 +57,7 @@ impl Shop {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
-        let Ok(response) = serve::wrap(self.router.clone()).oneshot(request).await;
+        let Ok(response) = serve::wrap_bare(self.router.clone()).oneshot(request).await;
         let (head, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         let json = serde_json::from_str(&text).unwrap_or_default();
