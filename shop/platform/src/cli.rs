@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with examples. What is then done is in [`commands`].
 
+mod alternatives;
 mod operator;
 
 use std::net::SocketAddr;
@@ -12,6 +13,8 @@ use switchboard_core::BoxError;
 use crate::commands;
 use crate::settings::{EngineFlags, Flags, Settings};
 use crate::upstream::Upstream;
+use alternatives::COMPARE;
+pub use alternatives::{Compare, Protocols};
 use operator::{DEAD, KEYS, LOG, SAGAS};
 pub use operator::{Dead, Keys, Log, Remote, Sagas};
 
@@ -25,6 +28,7 @@ Examples:
   switchboard dead replay payments.commands 0191…
   switchboard log inspect                 the log's files, every record's sum verified
   switchboard backup /backups/monday      everything as of now, while it runs
+  switchboard compare protocols           REST, GraphQL and gRPC, measured on this machine
   switchboard doctor                      looks at everything that could be wrong
   switchboard --print-config              settings, and who set each";
 
@@ -90,6 +94,9 @@ enum Command {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Measure alternatives side by side on this machine, and say what cannot be measured
+    #[command(subcommand, after_help = COMPARE)]
+    Compare(Compare),
     /// Load for `cargo xtask storm`
     #[command(hide = true)]
     StormLoad(StormLoad),
@@ -300,6 +307,7 @@ impl Cli {
             Some(Command::Backup(backup)) => commands::backup::run(&settings, &backup),
             Some(Command::Restore(wanted)) => commands::restore::run(&settings, &wanted),
             Some(Command::Doctor { .. }) => commands::doctor::run(&settings),
+            Some(Command::Compare(wanted)) => commands::compare::run(&wanted),
             Some(Command::StormLoad(load)) => commands::proofs::storm(&load),
             Some(Command::Bench { seconds }) => commands::proofs::bench(seconds),
         }
@@ -346,6 +354,9 @@ mod tests {
             "restore b --only orders --yes",
             "restore b --force --json",
             "doctor",
+            "compare protocols",
+            "compare protocols --seconds 1 --clients 2 --only rest,grpc --http2 --json",
+            "compare protocols --url http://127.0.0.1:1",
             "--print-config",
             "storm-load --url http://x --data d --seed 1 --seconds 2",
             "bench",
@@ -362,6 +373,10 @@ mod tests {
             "dead replay",
             "sagas resolve 1",
             "demo --orders 0",
+            "compare",
+            "compare protocols --seconds 0",
+            "compare protocols --clients 0",
+            "compare protocols --only soap",
         ] {
             let words = std::iter::once("switchboard").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{line}");

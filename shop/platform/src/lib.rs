@@ -26,12 +26,14 @@
 //! - [`cli`] the command line, and [`commands`] what it does
 //! - [`console`] the pages for operators
 //! - [`mail`] the mail server that letters leave the shop by
+//! - [`compare`] protocols side by side, measured
 //! - [`load`] customers that use the shop as anybody would
 
 pub mod backends;
 pub mod backup;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod console;
 pub mod edge;
 pub mod folder;

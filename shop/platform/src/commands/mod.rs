@@ -8,12 +8,15 @@
 //! - [`log`] the log's files, and its records
 //! - [`backup`], [`restore`] copies of everything, and putting one back
 //! - [`doctor`] everything that could be wrong
+//! - [`compare`] alternatives side by side, measured
 //! - [`config`] settings and who set them
 //! - [`proofs`] load and figures for the project's own tool
 //! - [`remote`] calling a running platform
 //! - [`show`] tables for people, JSON for programs
 
 pub mod backup;
+mod beside;
+pub mod compare;
 pub mod config;
 pub mod dead;
 pub mod demo;
