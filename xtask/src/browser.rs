@@ -1,4 +1,4 @@
-//! The console and the GraphQL explorer in a real browser: installs Chromium and its driver library, starts the shop, runs the pages' tests.
+//! The console, the GraphQL explorer and the interface's page in a real browser: installs Chromium and its driver library, starts the shop, runs the pages' tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,13 @@ use crate::{house, process};
 
 /// The library that drives the browser, of one exact version.
 const DRIVER: &str = "playwright-core@1.65.1";
+/// What installs packages of Node.
+pub(crate) const NPM: Need =
+    Need { present: Present::Program("npm"), packages: &["nodejs", "npm"] };
 /// The browser, which draws text only if there is a font, and what installs its driver.
 pub(crate) const NEEDS: [Need; 2] = [
     Need { present: Present::Program("chromium"), packages: &["chromium", "fonts-dejavu-core"] },
-    Need { present: Present::Program("npm"), packages: &["nodejs", "npm"] },
+    NPM,
 ];
 
 /// Runs the browser's tests; what is missing is installed, or named.
@@ -31,7 +34,7 @@ pub(crate) fn run(binary: &Path) -> anyhow::Result<()> {
     )?;
     let url = address(&said).context("the platform printed no address")?;
     let token = fs::read_to_string(data.join("operator-token"))?;
-    for pages in ["console.mjs", "explorer.mjs"] {
+    for pages in ["console.mjs", "explorer.mjs", "docs.mjs"] {
         let script = house::root().join("shop/platform/tests/browser").join(pages);
         process::run_with(
             "node",

@@ -1,14 +1,17 @@
 //! The project's own tool: holds the house rules, runs every test, measures, and breaks things on purpose.
 
 mod bench;
+mod breaking;
 mod browser;
 mod codegen;
 mod crash;
 mod debian;
+mod documents;
 mod engines;
 mod graphql;
 mod grpc;
 mod house;
+mod interface;
 mod npm;
 mod phases;
 mod process;
@@ -53,6 +56,14 @@ enum Command {
         #[arg(long)]
         publish: bool,
     },
+    /// Writes the documents of the interface anew, and compares them with published versions.
+    Documents {
+        /// Takes what was added into the published versions; what breaks them is refused.
+        #[arg(long)]
+        publish: bool,
+    },
+    /// Holds the interface's document and a running shop to each other, with other people's tools.
+    Interface,
     /// Holds the rules of the house: rows, first lines, sizes, words.
     Tidy,
     /// Measures, in release mode, and writes BENCHMARKS.md.
@@ -107,6 +118,8 @@ fn run(command: Command) -> anyhow::Result<()> {
             codegen::run(check)?;
             if publish { grpc::publish() } else { Ok(()) }
         }
+        Command::Documents { publish } => documents::run(publish),
+        Command::Interface => interface::run(&suite::platform_binary()?),
         Command::Tidy => tidy::run(),
         Command::Bench { only, dry } => bench::run(&only, dry),
         Command::Storm { kills, seed } => storm::run(&suite::platform_binary()?, kills, seed),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::debian::{self, Need, Present};
 use crate::engines::{self, session};
 use crate::phases::Phases;
-use crate::{browser, graphql, grpc, house, process, storm, tidy};
+use crate::{browser, graphql, grpc, house, interface, process, storm, tidy};
 
 /// Kills in the suite; any number by `cargo xtask storm --kills N`.
 const KILLS: u32 = 20;
@@ -105,6 +105,7 @@ fn all_tests(phases: &mut Phases) -> anyhow::Result<()> {
     phases.run("storm", || storm::run(&binary, KILLS, None))?;
     phases.run("gRPC by a stranger", || grpc::stranger(&binary, &python))?;
     phases.run("buf", grpc::buf)?;
+    phases.run("interface", || interface::run(&binary))?;
     phases.run("browser", || browser::run(&binary))?;
     phases.run("GraphQL audit", || graphql::run(&binary))
 }
@@ -113,6 +114,7 @@ fn all_tests(phases: &mut Phases) -> anyhow::Result<()> {
 fn from_debian(more: &[Need]) -> anyhow::Result<()> {
     let mut needs = vec![MAKE];
     needs.extend(browser::NEEDS);
+    needs.extend(interface::needs());
     needs.extend_from_slice(more);
     let python = std::env::var_os(PYTHON).is_none();
     engines::from_debian(&session::ours()?, python, &needs)

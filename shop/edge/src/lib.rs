@@ -28,6 +28,7 @@
 //! - [`rpc`] the same over gRPC: statuses, deadlines, health, reflection, clients
 //! - [`upstreams`], [`lent`] where copies of a service listen, and a body for more than one attempt
 //! - [`serve`](mod@serve) one listener with everything around its routes
+//! - [`openapi`] the document of the interface
 //! - [`operator`] what operators ask of a service's store
 //! - [`insist`](mod@insist) what is tried until it works
 //! - [`parts`] what runs side by side, and ends together
@@ -45,6 +46,7 @@ pub mod lent;
 pub mod links;
 pub mod metrics;
 pub mod negotiate;
+pub mod openapi;
 pub mod operator;
 pub mod page;
 pub mod parts;

@@ -74,11 +74,31 @@ impl Serialize for Links {
     }
 }
 
+/// A text as one segment of a path: everything but letters, digits and `-._~` is escaped.
+pub fn segment(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                escaped.push(char::from(byte));
+            }
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_segment_cannot_leave_its_place_in_the_path() {
+        assert_eq!(segment("a/b c?d#\0ü"), "a%2Fb%20c%3Fd%23%00%C3%BC");
+        assert_eq!(segment("0191-a.b_c~"), "0191-a.b_c~");
+    }
 
     #[test]
     fn an_action_has_a_method_and_is_there_when_it_is_allowed() {

@@ -130,7 +130,8 @@ fn document() -> Value {
 pub(crate) fn mark(route: &str, headers: &mut HeaderMap) {
     let covers = |deprecated: &&Deprecated| {
         let rest = route.strip_prefix(deprecated.prefix);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        // The resource and one of it; what lies below belongs to another resource, which stays.
+        rest.is_some_and(|rest| rest.is_empty() || is_one_segment(rest))
     };
     // One comparison for almost every call: the list of what is deprecated is short.
     let Some(deprecated) = DEPRECATED.iter().find(covers) else { return };
@@ -138,6 +139,10 @@ pub(crate) fn mark(route: &str, headers: &mut HeaderMap) {
     headers.insert(HeaderName::from_static("deprecation"), fixed(deprecated.since));
     headers.insert(HeaderName::from_static("sunset"), fixed(deprecated.sunset));
     headers.append(LINK, fixed(deprecated.link));
+}
+
+fn is_one_segment(path: &str) -> bool {
+    path.strip_prefix('/').is_some_and(|rest| !rest.contains('/'))
 }
 
 /// What to answer to a path of the API that nobody serves: which versions there are. `None` for a
@@ -192,7 +197,8 @@ mod tests {
         let headers = marked("/api/v1/users/{id}");
         assert_eq!(headers["deprecation"], "@1795737600");
         assert!(headers["link"].to_str().unwrap().contains("successor-version"));
-        for route in ["/api/v2/users", "/api/v1/usersettings", "/api/v1/operator/users/dead", "-"] {
+        let others = ["/api/v2/users", "/api/v1/usersettings", "/api/v1/users/{id}/posts", "-"];
+        for route in others {
             assert!(marked(route).is_empty(), "{route}");
         }
         let since: i64 = USERS_V1_ENDS.since[1..].parse().unwrap();

@@ -15,11 +15,13 @@
 //! - [`routes`] which path belongs to which service
 //! - [`proxy`] passing a call on
 //! - [`rpc`] the same for gRPC, with descriptions and health of all services
+//! - [`document`] what the door answers itself
 //! - [`ready`] whether the whole shop can take orders
 //! - [`callers`] who is at the door, and [`rate`] how often they may call
 //! - [`graphql`] one question instead of several calls
 
 pub mod callers;
+pub mod document;
 pub mod gateway;
 pub mod graphql;
 pub mod proxy;
@@ -29,6 +31,7 @@ pub mod routes;
 pub mod rpc;
 
 pub use callers::Callers;
+pub use document::openapi;
 pub use gateway::Gateway;
 pub use rate::Limits;
 pub use routes::Route;

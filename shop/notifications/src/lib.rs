@@ -28,5 +28,6 @@ pub mod switches;
 pub mod tables;
 
 pub use app::App;
+pub use edge::document::openapi;
 pub use service::{NAME, groups, parts, run, topics};
 pub use tables::TABLES;

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, with examples. What is then done is in [`commands`].
 
 mod alternatives;
+mod interface;
 mod operator;
 
 use std::net::SocketAddr;
@@ -15,6 +16,8 @@ use crate::settings::{EngineFlags, Flags, Settings};
 use crate::upstream::Upstream;
 use alternatives::COMPARE;
 pub use alternatives::{Compare, Protocols};
+use interface::{COLLECTION, OPENAPI};
+pub use interface::{Collection, Format, OpenApi};
 use operator::{DEAD, KEYS, LOG, SAGAS};
 pub use operator::{Dead, Keys, Log, Remote, Sagas};
 
@@ -29,6 +32,7 @@ Examples:
   switchboard log inspect                 the log's files, every record's sum verified
   switchboard backup /backups/monday      everything as of now, while it runs
   switchboard compare protocols           REST, GraphQL and gRPC, measured on this machine
+  switchboard collection --out shop.json  every request, for Postman or Insomnia
   switchboard doctor                      looks at everything that could be wrong
   switchboard --print-config              settings, and who set each";
 
@@ -97,6 +101,12 @@ enum Command {
     /// Measure alternatives side by side on this machine, and say what cannot be measured
     #[command(subcommand, after_help = COMPARE)]
     Compare(Compare),
+    /// Write the interface's document (OpenAPI 3.1)
+    #[command(name = "openapi", after_help = OPENAPI)]
+    OpenApi(OpenApi),
+    /// Write the interface as a collection of requests for Postman or Insomnia
+    #[command(after_help = COLLECTION)]
+    Collection(Collection),
     /// Load for `cargo xtask storm`
     #[command(hide = true)]
     StormLoad(StormLoad),
@@ -308,6 +318,10 @@ impl Cli {
             Some(Command::Restore(wanted)) => commands::restore::run(&settings, &wanted),
             Some(Command::Doctor { .. }) => commands::doctor::run(&settings),
             Some(Command::Compare(wanted)) => commands::compare::run(&wanted),
+            Some(Command::OpenApi(wanted)) => commands::interface::openapi(&wanted),
+            Some(Command::Collection(wanted)) => {
+                commands::interface::collection(&settings, &wanted)
+            }
             Some(Command::StormLoad(load)) => commands::proofs::storm(&load),
             Some(Command::Bench { seconds }) => commands::proofs::bench(seconds),
         }
@@ -357,6 +371,8 @@ mod tests {
             "compare protocols",
             "compare protocols --seconds 1 --clients 2 --only rest,grpc --http2 --json",
             "compare protocols --url http://127.0.0.1:1",
+            "openapi --out f",
+            "collection --format insomnia --out f",
             "--print-config",
             "storm-load --url http://x --data d --seed 1 --seconds 2",
             "bench",
@@ -377,6 +393,7 @@ mod tests {
             "compare protocols --seconds 0",
             "compare protocols --clients 0",
             "compare protocols --only soap",
+            "collection --format curl",
         ] {
             let words = std::iter::once("switchboard").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{line}");

@@ -24,7 +24,9 @@
 //! - [`upstream`] where services in processes of their own listen
 //! - [`settings`] flags, environment, file, defaults, and which of them won
 //! - [`cli`] the command line, and [`commands`] what it does
+//! - [`collections`] the interface for Postman and Insomnia
 //! - [`console`] the pages for operators
+//! - [`openapi`] the document of the interface, and the page that shows it
 //! - [`mail`] the mail server that letters leave the shop by
 //! - [`compare`] protocols side by side, measured
 //! - [`load`] customers that use the shop as anybody would
@@ -32,6 +34,7 @@
 pub mod backends;
 pub mod backup;
 pub mod cli;
+pub mod collections;
 pub mod commands;
 pub mod compare;
 pub mod console;
@@ -39,6 +42,7 @@ pub mod edge;
 pub mod folder;
 pub mod load;
 pub mod mail;
+pub mod openapi;
 pub mod platform;
 pub mod serve;
 pub mod settings;

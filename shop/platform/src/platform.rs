@@ -25,7 +25,7 @@ use crate::keep::kept;
 use crate::load::client::{Call, Client};
 use crate::mail::{self, Mail};
 use crate::topology::{self, Service};
-use crate::{console, guard, operator, resilience};
+use crate::{console, guard, openapi, operator, resilience};
 
 /// Calls that are running when the shop is asked to end have so long.
 const DOORS: Duration = Duration::from_millis(1_500);
@@ -411,6 +411,7 @@ fn gateway(routes: Vec<Route>, carrier: &Carrier, shop: &console::Shop) -> Gatew
     let keys = shop_edge::auth::routes(auth.clone());
     Gateway::new(routes)
         .with_routes(keys)
+        .with_routes(openapi::routes())
         .with_routes(console::routes(shop.clone()))
         .with_routes(resilience::routes(shop.policies.clone(), auth.clone()))
         .with_routes(operator::routes(Some(carrier), auth, clock))

@@ -23,7 +23,7 @@ use crate::load::client::{Call, Client};
 use crate::platform::{self, Options, StartError, bind, local, process_name};
 use crate::topology::{self, Service};
 use crate::upstream::Upstream;
-use crate::{console, guard, mail, operator, resilience};
+use crate::{console, guard, mail, openapi, operator, resilience};
 
 /// What the gateway is called where services are named.
 pub const GATEWAY: &str = "gateway";
@@ -113,6 +113,7 @@ impl Serving {
         let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
         let policies = Registry::new(clock.clone());
         let mut gateway = Gateway::new(routes)
+            .with_routes(openapi::routes())
             .with_routes(metrics)
             .with_routes(resilience::routes(policies.clone(), auth.clone()));
         let mut carrier = None;

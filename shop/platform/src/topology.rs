@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use shop_contracts::{content, inventory, orders, payments, shipping, users};
+use shop_edge::openapi::Part;
 use shop_edge::{Auth, AuthError, Deps, Process};
 use switchboard_core::{BoxError, Clock, Name, Rng, SystemClock};
 use switchboard_handler::{Description, Group};
@@ -35,6 +36,8 @@ pub struct Service {
     pub groups: fn(&Deps) -> Vec<Description>,
     /// The paths that the gateway passes to it.
     pub paths: &'static [&'static str],
+    /// What it says of itself in the interface's document.
+    pub openapi: fn() -> Part,
     /// Runs it.
     pub run: fn(TcpListener, Deps, CancellationToken) -> Running,
 }
@@ -56,6 +59,7 @@ pub fn services() -> [Service; 7] {
                 "/api/v1/sessions",
                 "/api/v1/operator/users",
             ],
+            openapi: shop_users::openapi,
             run: |listener, deps, end| Box::pin(shop_users::run(listener, deps, end)),
         },
         Service {
@@ -72,6 +76,7 @@ pub fn services() -> [Service; 7] {
                 "/api/v1/tags",
                 "/api/v1/operator/content",
             ],
+            openapi: shop_content::openapi,
             run: |listener, deps, end| Box::pin(shop_content::run(listener, deps, end)),
         },
         Service {
@@ -88,6 +93,7 @@ pub fn services() -> [Service; 7] {
             ],
             groups: |deps| describe(shop_orders::groups(&shop_orders::App::new(deps), deps)),
             paths: &["/api/v1/orders", "/api/v1/operator/orders", "/api/v1/operator/sagas"],
+            openapi: shop_orders::openapi,
             run: |listener, deps, end| Box::pin(shop_orders::run(listener, deps, end)),
         },
         Service {
@@ -99,6 +105,7 @@ pub fn services() -> [Service; 7] {
             publishes: &[orders::REPLIES],
             groups: |deps| describe(shop_payments::groups(&shop_payments::App::new(deps), deps)),
             paths: &["/api/v1/accounts", "/api/v1/operator/payments"],
+            openapi: shop_payments::openapi,
             run: |listener, deps, end| Box::pin(shop_payments::run(listener, deps, end)),
         },
         Service {
@@ -115,6 +122,7 @@ pub fn services() -> [Service; 7] {
                 "/api/v2/stock",
                 "/api/v1/operator/inventory",
             ],
+            openapi: shop_inventory::openapi,
             run: |listener, deps, end| Box::pin(shop_inventory::run(listener, deps, end)),
         },
         Service {
@@ -126,6 +134,7 @@ pub fn services() -> [Service; 7] {
             publishes: &[orders::REPLIES],
             groups: |deps| describe(shop_shipping::groups(&shop_shipping::App::new(deps), deps)),
             paths: &["/api/v1/shipments", "/api/v1/operator/shipping"],
+            openapi: shop_shipping::openapi,
             run: |listener, deps, end| Box::pin(shop_shipping::run(listener, deps, end)),
         },
         Service {
@@ -142,7 +151,8 @@ pub fn services() -> [Service; 7] {
             groups: |deps| {
                 describe(shop_notifications::groups(&shop_notifications::App::new(deps), deps))
             },
-            paths: &["/api/v1/notifications", "/api/v1/operator/notifications"],
+            paths: &["/api/v1/notifications", "/api/v1/mailbox", "/api/v1/operator/notifications"],
+            openapi: shop_notifications::openapi,
             run: |listener, deps, end| Box::pin(shop_notifications::run(listener, deps, end)),
         },
     ]

@@ -20,5 +20,6 @@ pub mod service;
 pub mod tables;
 
 pub use app::App;
+pub use edge::document::openapi;
 pub use service::{NAME, groups, run, topics};
 pub use tables::TABLES;

@@ -34,7 +34,8 @@ const JAVA: Need =
 pub(crate) const MVN: Need = Need { present: Present::Program("mvn"), packages: &["maven"] };
 const XZ: Need = Need { present: Present::Program("xz"), packages: &["xz-utils"] };
 const SETPRIV: Need = Need { present: Present::Program("setpriv"), packages: &["util-linux"] };
-const VENV: Need = Need {
+/// Makes virtual environments of Python.
+pub(crate) const VENV: Need = Need {
     present: Present::Command("python3 -c 'import ensurepip, venv' 2>/dev/null"),
     packages: &["python3", "python3-venv"],
 };

@@ -24,7 +24,9 @@ use serde::{Deserialize, Serialize};
 use control::quoted;
 use state::Instance;
 
-pub(crate) use install::{MVN, Package, class_path, from_debian, from_registries, maven, python};
+pub(crate) use install::{
+    MVN, Package, VENV, class_path, from_debian, from_registries, maven, python,
+};
 
 /// The engines that the toolkit works with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

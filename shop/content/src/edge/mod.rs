@@ -1,6 +1,9 @@
 //! Thin translators over [`App`](crate::App).
 
+pub mod document;
+pub mod rest;
+pub mod shapes;
+
 mod comments;
 pub mod grpc;
 mod posts;
-pub mod rest;

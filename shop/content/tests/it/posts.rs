@@ -84,6 +84,9 @@ async fn nobody_writes_for_others_but_operators_and_nobody_reads_without_a_token
     foreign.assert_problem(404, "not-found");
     let stranger = shop.call("POST", "/users/ann/posts", "", draft()).await;
     stranger.assert_problem(401, "unauthorized");
+    // An id that the shop cannot have given out would be a broken link for ever.
+    let nobody = shop.call("POST", "/users/a%08b/posts", "operator", draft()).await;
+    nobody.assert_problem(404, "not-found");
     let made = shop.call("POST", "/users/ann/posts", "operator", draft()).await;
     assert_eq!((made.status, made.text("author_id")), (201, "ann"));
     let own = format!("/posts/{}", made.text("id"));

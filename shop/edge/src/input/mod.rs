@@ -137,14 +137,14 @@ impl Input {
         }
     }
 
-    /// A secret: a text whose length in bytes lies within the bounds, taken exactly as it is.
+    /// A secret: a text whose length in characters lies within the bounds, taken exactly as it is.
     pub fn secret(&mut self, field: &'static str, length: RangeInclusive<usize>) -> String {
         match self.take(field) {
             None => String::new(),
             Some(Value::String(text)) => {
-                if !length.contains(&text.len()) {
+                if !length.contains(&text.chars().count()) {
                     let (least, most) = (length.start(), length.end());
-                    self.wrong(field, "length", format!("must have {least} to {most} bytes"));
+                    self.wrong(field, "length", format!("must have {least} to {most} characters"));
                 }
                 text
             }
@@ -171,10 +171,10 @@ impl Input {
         text
     }
 
-    /// A whole number within the bounds.
+    /// A whole number within the bounds; `7.0` is one, as JSON has no other kind of number.
     pub fn integer(&mut self, field: &'static str, bounds: RangeInclusive<i64>) -> i64 {
         let Some(value) = self.take(field) else { return *bounds.start() };
-        match value.as_i64() {
+        match value.as_i64().or_else(|| value.as_f64().and_then(whole)) {
             Some(number) if bounds.contains(&number) => number,
             Some(_) => {
                 let (least, most) = (bounds.start(), bounds.end());
@@ -334,6 +334,12 @@ impl<S: Send + Sync> FromRequest<S> for Input {
     }
 }
 
+/// A number without a fraction, as far as such numbers are exact.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+}
+
 /// Only JSON is read; a PATCH may say that it is a merge patch (RFC 7396).
 fn check_type(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     const JSON: &str = "application/json";
@@ -412,6 +418,25 @@ mod tests {
         let problem = input.finish().unwrap_err();
         assert_eq!(pointers(&problem), [("#/name", "required"), ("#/email", "required")]);
         assert_eq!(problem.errors()[0].detail, "must not be null");
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
+        let body = br#"{"a": 7.0, "b": 1e3, "c": 7.5, "d": 1e300, "e": -0.0}"#;
+        let mut input = Input::parse(body).unwrap();
+        let read = ["a", "b", "c", "d", "e"].map(|field| input.integer(field, 0..=1_000));
+        assert_eq!(read, [7, 1_000, 0, 0, 0]);
+        let problem = input.finish().unwrap_err();
+        assert_eq!(pointers(&problem), [("#/c", "type"), ("#/d", "type")]);
+    }
+
+    #[test]
+    fn a_secret_is_counted_in_characters_and_taken_as_it_is() {
+        let body = r#"{"a": " ключ42 ", "b": "ключ"}"#;
+        let mut input = Input::parse(body.as_bytes()).unwrap();
+        assert_eq!(input.secret("a", 8..=8), " ключ42 ");
+        input.secret("b", 8..=256);
+        assert_eq!(pointers(&input.finish().unwrap_err()), [("#/b", "length")]);
     }
 
     #[test]

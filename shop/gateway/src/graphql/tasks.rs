@@ -7,11 +7,16 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
+
+/// Steps of one operation without letting other tasks of the thread go on.
+const ROUNDS: usize = 1_000;
 
 /// Look-ups that wait for their turn, and those that run. Clones share them.
 #[derive(Clone, Default)]
@@ -21,6 +26,20 @@ pub(super) struct Tasks(Arc<Inner>);
 struct Inner {
     new: Mutex<Vec<BoxFuture<'static, ()>>>,
     running: Mutex<FuturesUnordered<BoxFuture<'static, ()>>>,
+}
+
+/// Whether the operation wants to be looked at again; whoever says so wakes its task as well.
+#[derive(Default)]
+struct Woken {
+    again: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.again.store(true, Ordering::Release);
+        self.task.wake();
+    }
 }
 
 // === impl Tasks ===
@@ -34,16 +53,25 @@ impl Tasks {
     /// Runs the operation to its end, with the look-ups that it begins.
     pub(super) async fn drive<F: Future>(&self, operation: F) -> F::Output {
         let mut operation = pin!(operation);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
         poll_fn(|cx| {
-            loop {
-                if let Poll::Ready(end) = operation.as_mut().poll(cx) {
+            woken.task.register(cx.waker());
+            for _ in 0..ROUNDS {
+                woken.again.store(false, Ordering::Release);
+                let step = operation.as_mut().poll(&mut Context::from_waker(&waker));
+                if let Poll::Ready(end) = step {
                     return Poll::Ready(end);
                 }
+                // Many futures in one, as those of a list, are not all looked at in one step.
+                let has_more = woken.again.load(Ordering::Acquire);
                 // What has been found lets the operation go on, and ask for more.
-                if !self.advance(cx) {
+                if !has_more && !self.advance(cx) {
                     return Poll::Pending;
                 }
             }
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
         .await
     }
@@ -88,6 +116,33 @@ mod tests {
             answer.await.unwrap()
         });
         assert_eq!(seen.await, 100);
+    }
+
+    #[tokio::test]
+    async fn g5_an_operation_that_is_not_done_asking_is_looked_at_again_first() {
+        let (tasks, asked) = (Tasks::default(), Arc::new(Mutex::new(0)));
+        let lists: FuturesUnordered<_> = (0..100)
+            .map(|_| async {
+                *asked.lock() += 1;
+                // Wakes itself, as a list inside of a list does.
+                let mut is_second = false;
+                poll_fn(|cx| {
+                    if std::mem::replace(&mut is_second, true) {
+                        return Poll::Ready(());
+                    }
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                })
+                .await;
+            })
+            .collect();
+        let (found, answer) = oneshot::channel();
+        let at_begin = asked.clone();
+        tasks.spawn(Box::pin(async move {
+            let _ = found.send(*at_begin.lock());
+        }));
+        let ((), seen) = tasks.drive(async { (lists.collect().await, answer.await) }).await;
+        assert_eq!(seen, Ok(100));
     }
 
     #[tokio::test]

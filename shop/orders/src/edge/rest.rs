@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use shop_contracts::Money;
 use shop_contracts::inventory::Item;
 use shop_contracts::shipping::ShipTo;
+use shop_edge::links::segment;
 use shop_edge::{
     Auth, Collection, Deps, IdempotencyKey, Idempotent, Input, Links, Page, Principal, Problem,
     RequestContext, Stored, operator,
@@ -208,7 +209,8 @@ pub(crate) fn representation(view: &View) -> Value {
     order["ship_to"] = view.json("ship_to");
     order["history"] = json!(view.history);
     order["_links"]["events"] = json!({ "href": format!("{own}/events") });
-    let account = format!("/api/v1/accounts/{}", row.text("account_id"));
+    // Any text may be given as an account, until the order fails for it.
+    let account = format!("/api/v1/accounts/{}", segment(row.text("account_id")));
     order["_links"]["account"] = json!({ "href": account });
     let shipment = row.text("shipment_id");
     if !shipment.is_empty() {

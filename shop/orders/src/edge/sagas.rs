@@ -16,6 +16,8 @@ use switchboard_saga::{Phase, Shown};
 
 use crate::app::App;
 
+/// What runs can be asked for by.
+const PHASES: [&str; 5] = ["doing", "undoing", "stuck", "completed", "undone"];
 /// Where they are.
 const SAGAS: &str = "/api/v1/operator/sagas";
 /// Runs in a list, at most.
@@ -56,6 +58,10 @@ async fn list(
     Query(which): Query<Which>,
 ) -> Result<Json<Value>, Problem> {
     caller.require_operator()?;
+    if which.phase.as_deref().is_some_and(|phase| !PHASES.contains(&phase)) {
+        let detail = format!("`phase` is one of {}.", PHASES.join(", "));
+        return Err(Problem::bad_request(detail));
+    }
     let listed = edge.app.fulfilment.saga().list(which.phase.as_deref(), LIMIT).await?;
     Ok(Json(json!({ "items": listed, "_links": Links::own(SAGAS) })))
 }

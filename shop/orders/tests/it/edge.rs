@@ -50,6 +50,17 @@ async fn the_same_key_is_the_same_order_quoted_or_bare() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whatever_the_account_is_called_the_link_to_it_is_a_link() {
+    let world = World::new().await;
+    let mut wanted = world.wanted(1);
+    wanted["account_id"] = "a/b\u{8}ö".into();
+    assert_eq!(post(&world, Some("k1"), wanted.clone()).await.pointers(), ["#/account_id"]);
+    wanted["account_id"] = "a/b ö".into();
+    let placed = post(&world, Some("k2"), wanted).await;
+    assert_eq!(placed.body["_links"]["account"]["href"], "/api/v1/accounts/a%2Fb%20%C3%B6");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_outlives_the_process() {
     let mut world = World::new().await;
     let first = post(&world, Some("k1"), world.wanted(2)).await;

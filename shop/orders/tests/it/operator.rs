@@ -36,6 +36,7 @@ async fn an_undo_that_cannot_be_done_is_shown_and_waits() {
     assert_eq!(stuck.items().len(), 1);
     let listed = &stuck.items()[0];
     assert_eq!((&listed["instance"], &listed["step"]), (&json!(id), &json!("charge")));
+    assert_eq!(look(&world, "?phase=lost").await.status, 400, "no run can stand so");
     let shown = look(&world, &format!("/{id}")).await.body;
     assert_eq!(shown["actions"], json!(["retry", "resolve"]));
     assert_eq!(world.cancel(&id).await.status, 409);

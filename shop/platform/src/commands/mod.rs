@@ -10,6 +10,7 @@
 //! - [`doctor`] everything that could be wrong
 //! - [`compare`] alternatives side by side, measured
 //! - [`config`] settings and who set them
+//! - [`interface`] the interface's document, and collections of requests
 //! - [`proofs`] load and figures for the project's own tool
 //! - [`remote`] calling a running platform
 //! - [`show`] tables for people, JSON for programs
@@ -21,6 +22,7 @@ pub mod config;
 pub mod dead;
 pub mod demo;
 pub mod doctor;
+pub mod interface;
 pub mod keys;
 pub mod log;
 pub mod proofs;

@@ -6,6 +6,8 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 use switchboard_core::BoxError;
 
+pub use shop_edge::links::segment;
+
 use crate::folder;
 use crate::load::Client;
 use crate::load::client::Call;
@@ -132,29 +134,4 @@ pub fn url(settings: &Settings) -> String {
         _ => None,
     };
     announced.unwrap_or_else(|| format!("http://{}", settings.listen.value))
-}
-
-/// One segment of a path: everything but letters, digits and `-._~` is escaped.
-pub fn segment(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                escaped.push(char::from(byte));
-            }
-            other => escaped.push_str(&format!("%{other:02X}")),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_segment_cannot_leave_its_place_in_the_path() {
-        assert_eq!(segment("a/b c?d#\0ü"), "a%2Fb%20c%3Fd%23%00%C3%BC");
-        assert_eq!(segment("0191-a.b_c~"), "0191-a.b_c~");
-    }
 }

@@ -158,6 +158,8 @@ async fn routes(shop: &Shop, ada: &Somebody) -> Vec<Known> {
         route("/api/v1/shipments/none", GET, &[]),
         route("/api/v1/notifications", GET, &[]),
         route("/api/v1/notifications/none", GET, &[]),
+        route("/api/v1/mailbox", GET, &[]),
+        route("/api/v1/mailbox/none", GET, &[]),
         route("/api/v1/operator/sagas", GET, &[]),
         route("/api/v1/operator/sagas/diagram", GET, &[]),
         route(format!("/api/v1/operator/sagas/{order}"), GET, &[]),

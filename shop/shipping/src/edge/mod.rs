@@ -1,4 +1,6 @@
 //! Thin translators over [`crate::App`].
 
+pub mod document;
 pub mod grpc;
 pub mod rest;
+pub mod shapes;

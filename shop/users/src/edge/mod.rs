@@ -1,6 +1,9 @@
 //! Thin translators over [`App`](crate::App).
 
+pub mod document;
 pub mod grpc;
 pub mod rest;
+pub mod shapes;
+
 mod v2;
 mod wanted;
