@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with examples. What is then done is in [`commands`].
 
+mod alternatives;
 mod interface;
 mod operator;
 
@@ -13,6 +14,8 @@ use switchboard_core::BoxError;
 use crate::commands;
 use crate::settings::{EngineFlags, Flags, Settings};
 use crate::upstream::Upstream;
+use alternatives::COMPARE;
+pub use alternatives::{Compare, Protocols};
 use interface::{COLLECTION, OPENAPI};
 pub use interface::{Collection, Format, OpenApi};
 use operator::{DEAD, KEYS, LOG, SAGAS};
@@ -28,6 +31,7 @@ Examples:
   switchboard dead replay payments.commands 0191…
   switchboard log inspect                 the log's files, every record's sum verified
   switchboard backup /backups/monday      everything as of now, while it runs
+  switchboard compare protocols           REST, GraphQL and gRPC, measured on this machine
   switchboard collection --out shop.json  every request, for Postman or Insomnia
   switchboard doctor                      looks at everything that could be wrong
   switchboard --print-config              settings, and who set each";
@@ -94,6 +98,9 @@ enum Command {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Measure alternatives side by side on this machine, and say what cannot be measured
+    #[command(subcommand, after_help = COMPARE)]
+    Compare(Compare),
     /// Write the interface's document (OpenAPI 3.1)
     #[command(name = "openapi", after_help = OPENAPI)]
     OpenApi(OpenApi),
@@ -310,6 +317,7 @@ impl Cli {
             Some(Command::Backup(backup)) => commands::backup::run(&settings, &backup),
             Some(Command::Restore(wanted)) => commands::restore::run(&settings, &wanted),
             Some(Command::Doctor { .. }) => commands::doctor::run(&settings),
+            Some(Command::Compare(wanted)) => commands::compare::run(&wanted),
             Some(Command::OpenApi(wanted)) => commands::interface::openapi(&wanted),
             Some(Command::Collection(wanted)) => {
                 commands::interface::collection(&settings, &wanted)
@@ -360,6 +368,9 @@ mod tests {
             "restore b --only orders --yes",
             "restore b --force --json",
             "doctor",
+            "compare protocols",
+            "compare protocols --seconds 1 --clients 2 --only rest,grpc --http2 --json",
+            "compare protocols --url http://127.0.0.1:1",
             "openapi --out f",
             "collection --format insomnia --out f",
             "--print-config",
@@ -378,6 +389,10 @@ mod tests {
             "dead replay",
             "sagas resolve 1",
             "demo --orders 0",
+            "compare",
+            "compare protocols --seconds 0",
+            "compare protocols --clients 0",
+            "compare protocols --only soap",
             "collection --format curl",
         ] {
             let words = std::iter::once("switchboard").chain(line.split(' '));

@@ -28,6 +28,7 @@
 //! - [`console`] the pages for operators
 //! - [`openapi`] the document of the interface, and the page that shows it
 //! - [`mail`] the mail server that letters leave the shop by
+//! - [`compare`] protocols side by side, measured
 //! - [`load`] customers that use the shop as anybody would
 
 pub mod backends;
@@ -35,6 +36,7 @@ pub mod backup;
 pub mod cli;
 pub mod collections;
 pub mod commands;
+pub mod compare;
 pub mod console;
 pub mod edge;
 pub mod folder;

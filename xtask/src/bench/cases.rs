@@ -125,6 +125,28 @@ pub(super) const EMBEDDED: &[Bench] = &[
             ("max_us", "max µs"),
         ],
     },
+    Bench {
+        name: "edge",
+        title: "The edge of a service",
+        about: "One user read over and over, from the store in memory: the users service as it always runs, beside \
+                bare axum and bare tonic with the same token verified, the same row read, the same body answered and \
+                the same line written, in turns. One thread serves and one asks. Goal: 0.9 of the twin. CPU is that of \
+                the serving thread, and what ours adds to it: the part that does not depend on who asks.",
+        package: "shop-users",
+        more: &["--example", "bench"],
+        columns: &[
+            ("case", "case"),
+            ("connections", "connections"),
+            ("ours_per_s", "ours/s"),
+            ("raw_per_s", "raw/s"),
+            ("ratio", "ratio"),
+            ("p50_us", "p50 µs"),
+            ("raw_p50_us", "raw p50 µs"),
+            ("cpu_us", "CPU µs"),
+            ("raw_cpu_us", "raw CPU µs"),
+            ("added_us", "added µs"),
+        ],
+    },
 ];
 
 /// What needs real engines, and what these are beside.

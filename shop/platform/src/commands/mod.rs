@@ -8,6 +8,7 @@
 //! - [`log`] the log's files, and its records
 //! - [`backup`], [`restore`] copies of everything, and putting one back
 //! - [`doctor`] everything that could be wrong
+//! - [`compare`] alternatives side by side, measured
 //! - [`config`] settings and who set them
 //! - [`interface`] the interface's document, and collections of requests
 //! - [`proofs`] load and figures for the project's own tool
@@ -15,6 +16,8 @@
 //! - [`show`] tables for people, JSON for programs
 
 pub mod backup;
+mod beside;
+pub mod compare;
 pub mod config;
 pub mod dead;
 pub mod demo;

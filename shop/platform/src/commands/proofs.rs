@@ -1,13 +1,14 @@
 //! Load for storms and figures for benches: what the project's own tool asks of this program.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::io::Read;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use switchboard_core::BoxError;
 use tokio_util::sync::CancellationToken;
 
+use super::beside::Shop;
 use super::{runtime, show};
 use crate::cli::StormLoad;
 use crate::load::{Client, bench as measure, storm as load};
@@ -44,8 +45,8 @@ pub fn storm(storm: &StormLoad) -> Result<ExitCode, BoxError> {
 /// # Errors
 /// When the shop does not start, or an order does not complete.
 pub fn bench(seconds: u64) -> Result<ExitCode, BoxError> {
-    let begun = Instant::now();
-    let mut shop = Shop::start()?;
+    let (begun, runtime) = (Instant::now(), runtime()?);
+    let shop = runtime.block_on(Shop::start())?;
     let start = begun.elapsed();
     std::thread::park_timeout(Duration::from_secs(1));
     let before = shop.cpu_seconds()?;
@@ -61,7 +62,6 @@ pub fn bench(seconds: u64) -> Result<ExitCode, BoxError> {
         .to_string(),
     );
     let client = Client::new(&shop.url);
-    let runtime = runtime()?;
     for customers in [1, 16, 64] {
         let time = Duration::from_secs(seconds);
         let figures = runtime.block_on(measure::run(&client, customers, time))?;
@@ -81,66 +81,4 @@ pub fn bench(seconds: u64) -> Result<ExitCode, BoxError> {
 
 fn rounded(figure: f64) -> f64 {
     (figure * 100.0).round() / 100.0
-}
-
-/// This program, running the shop in a process of its own; killed when this is dropped.
-struct Shop {
-    child: Child,
-    url: String,
-}
-
-impl Shop {
-    fn start() -> Result<Self, BoxError> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["up", "--ephemeral", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = child.stdout.take().ok_or("the shop has no output")?;
-        let mut shop = Self { child, url: String::new() };
-        let mut lines = BufReader::new(stdout).lines();
-        for line in &mut lines {
-            let line = line?;
-            if shop.url.is_empty()
-                && let Some(at) = line.find("http://")
-            {
-                shop.url = line[at..].trim().to_owned();
-            }
-            if line.starts_with("ready") {
-                // What it prints later is read away, so that it never waits for us.
-                std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-                return Ok(shop);
-            }
-        }
-        Err("the shop ended before it was ready".into())
-    }
-
-    /// User and system time so far. `/proc` counts in hundredths of a second.
-    fn cpu_seconds(&self) -> Result<f64, BoxError> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split(' ').collect();
-        let ticks = |field: usize| fields.get(field).and_then(|text| text.parse::<f64>().ok());
-        let (user, system) = ticks(12).zip(ticks(13)).ok_or("no times in /proc")?;
-        Ok((user + system) / 100.0)
-    }
-
-    fn memory_mb(&self) -> Result<f64, BoxError> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        Ok(kilobytes.ok_or("no memory in /proc")? / 1_024.0)
-    }
-
-    fn stop(&mut self) -> Result<(), BoxError> {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
-        let status = self.child.wait()?;
-        if status.success() { Ok(()) } else { Err(format!("the shop ended with {status}").into()) }
-    }
-}
-
-impl Drop for Shop {
-    fn drop(&mut self) {
-        let _gone_already = self.child.kill();
-        let _gone_already = self.child.wait();
-    }
 }

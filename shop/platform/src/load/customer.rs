@@ -86,6 +86,11 @@ impl Customer {
         Self { client: client.clone(), ..self.clone() }
     }
 
+    /// What they show when they call.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     async fn post(&self, path: &str, key: Option<&str>, body: Value) -> Result<Value, CallError> {
         let call = Call { token: Some(&self.token), idempotency_key: key, body: Some(body) };
         let answer = self.client.insist(Method::POST, path, &call, INSIST).await?;

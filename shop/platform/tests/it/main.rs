@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not as expected ends the test")]
 
 mod backups;
+mod compare;
 mod contract;
 mod graphql;
 mod lifecycle;
