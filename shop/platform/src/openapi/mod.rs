@@ -5,6 +5,7 @@
 
 mod archive;
 mod page;
+pub mod policies;
 pub mod shapes;
 
 use std::sync::LazyLock;

@@ -6,7 +6,7 @@ use shop_edge::auth::JWKS;
 use shop_edge::openapi::{Bodies, ID, Operation, Part, Shape, Text, WHEN};
 use utoipa::ToSchema;
 
-use super::DOCUMENT;
+use super::{DOCUMENT, policies};
 use crate::backup::job;
 
 /// A record as it lies in the log.
@@ -100,7 +100,13 @@ pub struct BackupState {
 /// Every operation of the platform itself.
 pub(super) fn openapi() -> Part {
     let own = |operation: Operation| operation.never(&[502, 504]);
-    Part::new("operator", "What operators see and do; all of it asks for the operator's token.")
+    let part = Part::new(
+        "operator",
+        "What operators see and do; all of it asks for the operator's token.",
+    );
+    policies::operations()
+        .into_iter()
+        .fold(part, |part, operation| part.with(own(operation)))
         .with(own(records()))
         .with(own(publish()))
         .with(own(Operation::post(job::PATH, "createBackup"))

@@ -8,6 +8,7 @@ use shop_edge::{Auth, Deps, Process};
 use shop_gateway::Gateway;
 use switchboard_core::{Clock, Rng, SystemClock};
 use switchboard_message::MemoryBroker;
+use switchboard_resilience::Registry;
 use switchboard_store::{MemoryStore, Table};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -15,7 +16,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::backup::Sources;
 use crate::backup::job::Jobs;
-use crate::{guard, operator};
+use crate::{guard, operator, resilience};
 
 /// What a service is given, on memory.
 fn deps(name: &str, tables: &[&'static Table]) -> Deps {
@@ -62,6 +63,7 @@ fn door() -> Router {
         .with_routes(routes())
         .with_routes(shop_edge::auth::routes(auth.clone()))
         .with_routes(guard::metrics(auth.clone(), true))
+        .with_routes(resilience::routes(Registry::new(clock.clone()), auth.clone()))
         .with_routes(operator::routes(None, auth, clock))
         .with_routes(backups.routes())
         .router()
