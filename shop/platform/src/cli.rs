@@ -14,8 +14,8 @@ use switchboard_core::BoxError;
 use crate::commands;
 use crate::settings::{EngineFlags, Flags, Settings};
 use crate::upstream::Upstream;
-use alternatives::COMPARE;
-pub use alternatives::{Compare, Protocols};
+use alternatives::{COMPARE, STORM};
+pub use alternatives::{Compare, Protocols, Storm};
 use interface::{COLLECTION, OPENAPI};
 pub use interface::{Collection, Format, OpenApi};
 use operator::{DEAD, KEYS, LOG, SAGAS};
@@ -101,6 +101,9 @@ enum Command {
     /// Measure alternatives side by side on this machine, and say what cannot be measured
     #[command(subcommand, after_help = COMPARE)]
     Compare(Compare),
+    /// Show what retries do to a dependency that fails, and to one that is overloaded: 15 seconds
+    #[command(after_help = STORM)]
+    Storm(Storm),
     /// Write the interface's document (OpenAPI 3.1)
     #[command(name = "openapi", after_help = OPENAPI)]
     OpenApi(OpenApi),
@@ -318,6 +321,7 @@ impl Cli {
             Some(Command::Restore(wanted)) => commands::restore::run(&settings, &wanted),
             Some(Command::Doctor { .. }) => commands::doctor::run(&settings),
             Some(Command::Compare(wanted)) => commands::compare::run(&wanted),
+            Some(Command::Storm(wanted)) => commands::storm::run(&wanted),
             Some(Command::OpenApi(wanted)) => commands::interface::openapi(&wanted),
             Some(Command::Collection(wanted)) => {
                 commands::interface::collection(&settings, &wanted)

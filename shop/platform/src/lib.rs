@@ -28,7 +28,7 @@
 //! - [`console`] the pages for operators
 //! - [`openapi`] the document of the interface, and the page that shows it
 //! - [`mail`] the mail server that letters leave the shop by
-//! - [`compare`] protocols side by side, measured
+//! - [`compare`] protocols side by side, measured; [`drill`] what retries do to a dependency that fails
 //! - [`load`] customers that use the shop as anybody would
 
 pub mod backends;
@@ -38,6 +38,7 @@ pub mod collections;
 pub mod commands;
 pub mod compare;
 pub mod console;
+pub mod drill;
 pub mod edge;
 pub mod folder;
 pub mod load;

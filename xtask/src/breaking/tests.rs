@@ -1,3 +1,5 @@
+//! What breaks callers of a published version is named, and its harmless neighbours pass.
+
 use serde_json::json;
 
 use super::*;

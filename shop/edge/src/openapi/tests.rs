@@ -1,3 +1,5 @@
+//! What the document says of operations, and what it must not say.
+
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -10,6 +10,22 @@ Examples:
   switchboard compare protocols --seconds 10 --clients 16 --json
   switchboard compare protocols --url http://127.0.0.1:8080    on a shop that runs; it is filled";
 
+pub(super) const STORM: &str = "\
+Examples:
+  switchboard storm                    three layers of retries, and an overload that will not end
+  switchboard storm --json";
+
+/// `storm`.
+#[derive(Debug, Args)]
+pub struct Storm {
+    /// Repeats the same chance
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `compare …`.
 #[derive(Debug, Subcommand)]
 pub enum Compare {

@@ -1,3 +1,5 @@
+//! Collections hold every request of the document, in the forms that their programs read.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -8,7 +8,7 @@
 //! - [`log`] the log's files, and its records
 //! - [`backup`], [`restore`] copies of everything, and putting one back
 //! - [`doctor`] everything that could be wrong
-//! - [`compare`] alternatives side by side, measured
+//! - [`compare`] alternatives side by side, measured; [`storm`] what retries do to a dependency that fails
 //! - [`config`] settings and who set them
 //! - [`interface`] the interface's document, and collections of requests
 //! - [`proofs`] load and figures for the project's own tool
@@ -31,6 +31,7 @@ pub mod restore;
 pub mod sagas;
 pub mod serve;
 pub mod show;
+pub mod storm;
 pub mod up;
 
 use switchboard_core::BoxError;

@@ -1,3 +1,5 @@
+//! The document is about the routes that there are, all of them, and the committed one is the one that is served.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
