@@ -45,6 +45,21 @@ pub struct Readiness {
     pub status: String,
     /// What each service says of itself.
     pub services: BTreeMap<String, String>,
+    /// Services that are left alone for a while, and what callers get instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub degraded: Option<Vec<Degraded>>,
+}
+
+/// A service that is not asked now.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Degraded {
+    /// Its breaker.
+    pub policy: String,
+    /// The breaker's state.
+    pub state: String,
+    /// What callers get instead.
+    pub detail: String,
 }
 
 /// A kind of problem.
@@ -176,7 +191,7 @@ impl Shape for Readiness {
     fn example() -> Self {
         let services = [("orders", "ready"), ("users", "ready")];
         let services = services.map(|(name, word)| (name.to_owned(), word.to_owned()));
-        Self { status: "ready".to_owned(), services: services.into() }
+        Self { status: "ready".to_owned(), services: services.into(), degraded: None }
     }
 }
 

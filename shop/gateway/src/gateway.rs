@@ -179,7 +179,8 @@ impl Gateway {
 impl Gateway {
     /// Asks the services whether they are ready, and remembers that they once were.
     async fn asked(&self) -> Response {
-        let answer = ready::ready(&self.proxy, &self.routes.services()).await;
+        let degraded = self.guards.as_ref().map(Guards::degraded).unwrap_or_default();
+        let answer = ready::ready(&self.proxy, &self.routes.services(), &degraded).await;
         if answer.status().is_success() {
             self.started.store(true, Ordering::Relaxed);
         }

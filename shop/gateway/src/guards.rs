@@ -20,6 +20,7 @@ use switchboard_core::{Clock, Priority, Rng};
 use switchboard_resilience::breaker::{Breaker, Environment, Options};
 use switchboard_resilience::budget::{Budget, Policy};
 use switchboard_resilience::bulkhead::{self, Bulkhead, Permit, Pools};
+use switchboard_resilience::control::{Health, Status};
 use switchboard_resilience::fallback::{Cause, Degraded, Source, StaleCache};
 use switchboard_resilience::hold::Held;
 use switchboard_resilience::propagate::{decode_lenient, mark_degraded};
@@ -130,6 +131,12 @@ impl Guards {
     /// The breaker of a service; `None` for one that nobody named.
     pub fn breaker(&self, service: &str) -> Option<&Breaker> {
         self.services.get(service).map(|service| &service.breaker)
+    }
+
+    /// Which services are not answered by themselves now, and what stands in (D11).
+    pub fn degraded(&self) -> Vec<Health> {
+        let all = self.services.values().map(|service| service.breaker.health());
+        all.filter(|health| health.status == Status::Degraded).collect()
     }
 
     /// A call on its way along this route; `None` for a service that nobody guards.

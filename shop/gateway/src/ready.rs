@@ -12,6 +12,8 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value, json};
 
+use switchboard_resilience::control::Health;
+
 use crate::Upstreams;
 use crate::proxy::Proxy;
 
@@ -23,7 +25,14 @@ const WORD_MAX: usize = 16 << 10;
 /// Asks every copy of every service and answers 200 if each service has one that is ready, 503
 /// otherwise, with each one's own word: `ready`, `not ready` with the names of what does not hold,
 /// or `unreachable`. A service of which only some copies are ready says how many.
-pub async fn ready(proxy: &Proxy, services: &BTreeMap<&'static str, Upstreams>) -> Response {
+///
+/// Whoever is answered by something else than its dependency is degraded, not dead: it is named and
+/// changes nothing.
+pub async fn ready(
+    proxy: &Proxy,
+    services: &BTreeMap<&'static str, Upstreams>,
+    degraded: &[Health],
+) -> Response {
     let answers = join_all(services.iter().map(|(service, upstreams)| async move {
         let copies = upstreams.all().map(|at| async {
             let answer = tokio::time::timeout(PATIENCE, ask(proxy, service, at)).await;
@@ -37,7 +46,13 @@ pub async fn ready(proxy: &Proxy, services: &BTreeMap<&'static str, Upstreams>) 
         answers.into_iter().map(|(name, (_, word))| (name.to_owned(), word)).collect();
     let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if all { "ready" } else { "not ready" };
-    (status, Json(json!({ "status": word, "services": services }))).into_response()
+    let mut body = json!({ "status": word, "services": services });
+    if !degraded.is_empty() {
+        let told =
+            |it: &Health| json!({ "policy": it.policy, "state": it.state, "detail": it.detail });
+        body["degraded"] = degraded.iter().map(told).collect();
+    }
+    (status, Json(body)).into_response()
 }
 
 /// What the copies of a service come to.

@@ -9,13 +9,22 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use shop_edge::{Auth, Problem};
+use switchboard_resilience::Registry;
 
 use crate::platform;
 
 /// `/metrics` of this process, guarded unless only this machine can call.
-pub(crate) fn metrics(auth: Arc<Auth>, is_loopback: bool) -> Router {
+///
+/// Policies count for themselves, and are read when somebody looks.
+pub(crate) fn metrics(auth: Arc<Auth>, policies: Registry, is_loopback: bool) -> Router {
     match platform::metrics() {
-        Some(numbers) => rendered(move || numbers.render(), auth, is_loopback),
+        Some(numbers) => {
+            let render = move || {
+                policies.publish();
+                numbers.render()
+            };
+            rendered(render, auth, is_loopback)
+        }
         None => Router::new(),
     }
 }

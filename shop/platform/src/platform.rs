@@ -309,7 +309,8 @@ impl Platform {
             shop.clock.clone(),
             doors.clone(),
         );
-        let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
+        let metrics =
+            guard::metrics(auth.clone(), shop.policies.clone(), address.ip().is_loopback());
         let gateway = gateway(routes, &carrier, &shop)?
             .with_routes(metrics)
             .with_routes(backups.routes())

@@ -74,7 +74,8 @@ impl Serving {
         let name = process_name(service.name, &mut rng);
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
         // Before the engines: whoever has a handle before counts into nothing.
-        let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
+        let policies = Registry::new(clock.clone());
+        let metrics = guard::metrics(auth.clone(), policies.clone(), address.ip().is_loopback());
         let whole = topology::whole()?;
         let services = [service];
         let (carrier, stores) = tokio::try_join!(
@@ -85,7 +86,6 @@ impl Serving {
             return Err(StartError::Cut);
         };
         let process = engines.process(&name, &carrier, probe);
-        let policies = Registry::new(clock.clone());
         let process = mail::with_courier(process, courier.as_ref())
             .with_extra(policies.clone())
             .with_routes(metrics)
@@ -110,8 +110,8 @@ impl Serving {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let auth = Arc::new(Auth::load_or_create(folder.path(), clock.clone())?);
         let end = CancellationToken::new();
-        let metrics = guard::metrics(auth.clone(), address.ip().is_loopback());
         let policies = Registry::new(clock.clone());
+        let metrics = guard::metrics(auth.clone(), policies.clone(), address.ip().is_loopback());
         let mut gateway = Gateway::new(routes)
             .with_routes(openapi::routes())
             .with_routes(metrics)

@@ -103,6 +103,9 @@ async fn a_service_that_fails_is_left_alone_and_callers_hear_when_to_come_back()
     assert!((1..=6).contains(&wait), "{wait}");
     assert!(answer.json()["detail"].as_str().unwrap().contains("failed too often"));
     assert_eq!(it.service.asked(), asked, "an open breaker asks nobody");
+    // D11: degraded is not dead.
+    let ready = it.door.get("/readyz").await.json();
+    assert_eq!(ready["degraded"][0]["policy"], "things", "{ready}");
     let view = it.registry.view("things").unwrap();
     assert_eq!((view.kind, view.state), ("breaker", "open"));
     assert!(view.remaining_open.is_some() && !view.transitions.is_empty());

@@ -64,7 +64,7 @@ fn door() -> Router {
     Gateway::new([])
         .with_routes(routes())
         .with_routes(shop_edge::auth::routes(auth.clone()))
-        .with_routes(guard::metrics(auth.clone(), true))
+        .with_routes(guard::metrics(auth.clone(), Registry::new(clock.clone()), true))
         .with_routes(resilience::routes(Registry::new(clock.clone()), auth.clone()))
         .with_routes(operator::routes(None, auth, clock))
         .with_routes(backups.routes())

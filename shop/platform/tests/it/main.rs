@@ -7,6 +7,7 @@ mod compare;
 mod contract;
 mod graphql;
 mod lifecycle;
+mod meaning;
 mod openapi;
 mod operators;
 mod orders;
