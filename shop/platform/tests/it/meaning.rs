@@ -201,7 +201,7 @@ async fn denied(three: &Three<'_>) {
         .list_orders(ListOrdersRequest::default())
         .await
         .unwrap_err();
-    check("nobody's orders", Meaning::new("UNAUTHENTICATED", &[]), &rest, &graphql, &rpc);
+    check("nobody's orders", Meaning::new("UNAUTHORIZED", &[]), &rest, &graphql, &rpc);
 }
 
 /// A deadline that cannot be met ends as such, wherever it is noticed.

@@ -285,6 +285,16 @@ async fn as_the_operator(walk: &mut Walk<'_>) {
     walk.go("GET /api/v1/operator/payments/totals", None).await;
     walk.ask("GET /api/v1/operator/records", "?topic=orders.events", &[], None).await;
     walk.go("GET /api/v1/operator/backup", None).await;
+    walk.at("name", &json!("shipping"));
+    walk.go("GET /api/v1/resilience", None).await;
+    walk.go("GET /api/v1/resilience/{name}", None).await;
+    let taken = json!({ "state": "isolated", "why": "a walk" });
+    walk.go("PUT /api/v1/resilience/{name}/override", Some(taken)).await;
+    walk.go("PUT /api/v1/resilience/{name}/override", Some(json!({ "state": 7 }))).await;
+    walk.go("DELETE /api/v1/resilience/{name}/override", None).await;
+    let settings = json!({ "settings": { "failure_rate": 0.4 }, "why": "a walk" });
+    walk.go("PATCH /api/v1/resilience/{name}", Some(settings)).await;
+    walk.go("GET /api/v1/resilience", None).await;
     let nowhere = Some(json!({ "folder": "not/absolute" }));
     walk.go("POST /api/v1/operator/backup", nowhere).await;
     walk.at("name", &json!("email"));
