@@ -4,13 +4,13 @@
 //! by answering less; each client has one persistent connection per protocol, whose bytes are counted at the socket; and the protocols take
 //! turns, so that whatever else the machine does meets all of them.
 //!
-//! - [`fill`] what the shop is filled with, over its public REST interface
-//! - [`seen`] what each answer must say
-//! - [`wire`] one connection, counted
-//! - [`rest`], [`graphql`], [`grpc`] the same work in each protocol
-//! - [`surplus`] bytes of answers that the work does not need
-//! - [`measure`] rounds, medians, processor time
-//! - [`choice`], [`table`] what cannot be measured, and all of it for people and for programs
+//! - `fill` what the shop is filled with, over its public REST interface
+//! - `seen` what each answer must say
+//! - `wire` one connection, counted
+//! - `rest`, `graphql`, `grpc` the same work in each protocol
+//! - `surplus` bytes of answers that the work does not need
+//! - `measure` rounds, medians, processor time
+//! - `choice`, `table` what cannot be measured, and all of it for people and for programs
 
 mod choice;
 mod fill;
