@@ -1,6 +1,7 @@
 //! What stands before the mail server: while it is away letters wait in order, and nobody's tries are used up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use switchboard_core::Clock;
 use switchboard_handler::Guard;
@@ -19,10 +20,14 @@ pub(crate) struct PostOffice {
 // === impl PostOffice ===
 
 impl PostOffice {
-    /// Open after five letters in a row that were not taken, and asked again with one letter after a
-    /// minute: letters are few, so a share of failures would mean little.
+    /// Open after five letters in a row that were not taken: letters are few, so a share of failures
+    /// would mean little. Asked again with one letter after 5 s, and then ever later, up to a minute:
+    /// a server that was only restarted should not keep letters waiting.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let options = Options::classic().with_fallback("letters that wait in the mailbox");
+        let (first, last) = (Duration::from_secs(5), Duration::from_secs(60));
+        let options = Options::classic().with_open(first, 2.0, last);
+        let options = options.unwrap_or_else(|_| Options::classic());
+        let options = options.with_fallback("letters that wait in the mailbox");
         // A letter is no hot path: exact time, which tests can pause.
         let environment = Environment::process().with_clock(clock).with_ticker(Ticker::tokio());
         Self {
