@@ -76,12 +76,20 @@ pub(crate) enum Effect {
     Abandoned,
 }
 
+/// A place among the handlers that run, and what is told how it went.
+type Entered<'a> = (Option<SemaphorePermit<'a>>, Option<OwnedPermit>);
+
 /// Why a handler has no unit.
 enum Undecided {
     /// It said so, or panicked.
     Failed(Failure),
     /// The group is ending, and the handler did not run.
     Ending,
+}
+
+/// The unit of a message that has no effect: whatever else is committed next takes it along.
+fn bookkeeping() -> Unit {
+    Unit { lazy: true, ..Unit::new() }
 }
 
 /// How a conflict, an outage and a failure go on within one message.
@@ -144,11 +152,10 @@ impl Runner {
         let begun = tokio::time::Instant::now();
         let (mut tries, mut conflicts, mut outages) = (0, 0, 0);
         let guard = self.guard.as_ref().filter(|guard| guard.covers(envelope));
-        if let Some(guard) = guard {
-            guard.first_try();
-        }
+        // Of a message that waited, the first try was counted when it was delivered.
+        let mut is_first = matches!(place, Place::Delivered(_));
         loop {
-            let next = match self.decide(envelope, guard).await {
+            let next = match self.decide(envelope, guard, &mut is_first).await {
                 Ok(unit) => {
                     self.commit(unit, envelope, place, &mut conflicts, &mut outages).await?
                 }
@@ -186,18 +193,19 @@ impl Runner {
         &self,
         envelope: &Arc<Envelope>,
         guard: Option<&Guard>,
+        is_first: &mut bool,
     ) -> Result<Unit, Undecided> {
-        let bookkeeping = Unit { lazy: true, ..Unit::new() };
-        let deadline = envelope.context.deadline;
-        if self.options.drop_expired && deadline.is_some_and(|at| at < self.clock.now()) {
-            self.numbers.expired.increment(1);
-            return Ok(bookkeeping);
-        }
         let Some(handle) = self.routes.find(envelope) else {
             self.numbers.filtered.increment(1);
-            return Ok(bookkeeping);
+            return Ok(bookkeeping());
         };
-        let (_place, pass) = self.enter(guard).await?;
+        let Some((_place, pass)) = self.enter(envelope, guard).await? else {
+            self.numbers.expired.increment(1);
+            return Ok(bookkeeping());
+        };
+        if let (Some(guard), true) = (guard, std::mem::take(is_first)) {
+            guard.first_try();
+        }
         let span = tracing::debug_span!(
             "handle",
             group = %self.group,
@@ -214,18 +222,23 @@ impl Runner {
         answer.map_err(Undecided::Failed)
     }
 
-    /// A place among the handlers that run, and leave of what guards them. A message that has to wait
-    /// holds no place and uses up no try.
+    /// A place among the handlers that run, and leave of what guards them; `None` once nobody waits
+    /// for the effect. A message that has to wait holds no place and uses up no try.
     async fn enter(
         &self,
+        envelope: &Envelope,
         guard: Option<&Guard>,
-    ) -> Result<(Option<SemaphorePermit<'_>>, Option<OwnedPermit>), Undecided> {
+    ) -> Result<Option<Entered<'_>>, Undecided> {
         loop {
             // The semaphore is never closed.
             let place = self.permits.acquire().await.ok();
+            // Looked at after each wait, because a guard may have kept the message for an hour.
+            if self.is_expired(envelope) {
+                return Ok(None);
+            }
             let wait = match guard.map(Guard::enter) {
-                None => return Ok((place, None)),
-                Some(Entry::Pass(pass)) => return Ok((place, Some(pass))),
+                None => return Ok(Some((place, None))),
+                Some(Entry::Pass(pass)) => return Ok(Some((place, Some(pass)))),
                 Some(Entry::Park(failure)) => return Err(Undecided::Failed(failure)),
                 Some(Entry::Wait(wait)) => wait,
             };
@@ -235,6 +248,11 @@ impl Runner {
                 return Err(Undecided::Ending);
             }
         }
+    }
+
+    fn is_expired(&self, envelope: &Envelope) -> bool {
+        let deadline = envelope.context.deadline;
+        self.options.drop_expired && deadline.is_some_and(|at| at < self.clock.now())
     }
 
     async fn commit(

@@ -23,13 +23,16 @@ use switchboard_resilience::bulkhead::{self, Bulkhead, Permit, Pools};
 use switchboard_resilience::control::{Health, Status};
 use switchboard_resilience::fallback::{Cause, Degraded, Source, StaleCache};
 use switchboard_resilience::hold::Held;
-use switchboard_resilience::propagate::{decode_lenient, mark_degraded};
-use switchboard_resilience::retry::Class;
-use switchboard_resilience::{Backoff, Call, InvalidOptions, Outcome, Reason, Registry, Rejected};
+use switchboard_resilience::propagate::{again, decode_lenient, mark_degraded};
+use switchboard_resilience::retry::{self, Again, Progress};
+use switchboard_resilience::{Call, InvalidOptions, Outcome, Reason, Registry, Rejected};
 use tokio::time::Instant;
 
 use crate::routes::Route;
 
+/// No attempt begins later than this after the first: a service that takes long to fail is not
+/// asked again, or a caller would wait three times as long for the same answer.
+const TOTAL: Duration = Duration::from_secs(2);
 /// How long a call waits for a place, at most.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a kept answer may be shown when its service cannot answer.
@@ -43,7 +46,8 @@ pub struct Guards {
     pools: Pools,
     services: Arc<BTreeMap<&'static str, Service>>,
     answers: StaleCache<Kept>,
-    backoff: Backoff,
+    retries: retry::Policy,
+    clock: Arc<dyn Clock>,
     rng: Arc<Mutex<Rng>>,
 }
 
@@ -68,7 +72,8 @@ pub(crate) struct Passing<'a> {
     call: Call,
     /// Where its answer is kept, if this kind of answer is.
     key: Option<String>,
-    failed: u32,
+    begun: Instant,
+    progress: Progress,
 }
 
 /// 20 places for what moves money, 30 for what a person waits for, 10 for the rest. A hundred calls
@@ -119,8 +124,9 @@ impl Guards {
         };
         let services = Arc::new(services.into_iter().map(service).collect());
         let answers = StaleCache::new(Duration::ZERO, STALE).with_room(KEPT.0);
-        let (backoff, rng) = (Backoff::recommended(), Arc::new(Mutex::new(rng.fork())));
-        Ok(Self { pools, services, answers, backoff, rng })
+        let retries = retry::Policy::recommended().with_total(TOTAL);
+        let (clock, rng) = (clock.clone(), Arc::new(Mutex::new(rng.fork())));
+        Ok(Self { pools, services, answers, retries, clock, rng })
     }
 
     /// The pool of this priority.
@@ -158,7 +164,8 @@ impl Guards {
             let (accept, encoding) = (variant(ACCEPT), variant(ACCEPT_ENCODING));
             format!("{}\n{accept:?}\n{encoding:?}", head.uri)
         });
-        Some(Passing { guards: self, service, route, call, key, failed: 0 })
+        let (begun, progress) = (Instant::now(), Progress::default());
+        Some(Passing { guards: self, service, route, call, key, begun, progress })
     }
 }
 
@@ -191,26 +198,26 @@ impl Passing<'_> {
             let Outcome::Failure { .. } = outcome else {
                 return self.kept(answer).await.map(|body| Body::new(Held::new(body, place)));
             };
-            self.failed += 1;
-            self.call.attempt += 1;
-            match self.wait() {
+            match self.wait(&answer) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return self.stale().unwrap_or(answer),
             }
+            self.call.attempt += 1;
         }
     }
 
     /// How long to wait before one more attempt; `None` when there is none.
-    fn wait(&self) -> Option<Duration> {
-        if !self.call.is_repeatable {
-            return None;
-        }
-        let wait = self.guards.backoff.wait(self.failed, &mut self.guards.rng.lock())?;
-        let left = self.call.remaining(Instant::now());
-        if left.is_some_and(|left| left <= wait) {
-            return None;
-        }
-        self.service.budget.try_charge(Class::Transient).ok()?.sent();
+    fn wait(&mut self, answer: &Response) -> Option<Duration> {
+        let (now, guards) = (Instant::now(), self.guards);
+        let again = again(answer, guards.clock.now());
+        let deadline = guards.retries.deadline(self.begun, self.call.deadline);
+        let left = deadline.map(|at| at.saturating_duration_since(now));
+        let rng = &mut guards.rng.lock();
+        let next =
+            guards.retries.next(&mut self.progress, again, self.call.is_repeatable, left, rng);
+        let wait = next.ok()?;
+        let Again::After { class, .. } = again else { return None };
+        self.service.budget.try_charge(class).ok()?.sent();
         Some(wait)
     }
 

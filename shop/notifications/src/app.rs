@@ -8,7 +8,9 @@ use switchboard_store::{
     CommitError, Compare, Row, Select, Store, StoreError, Table, Unit, Value, table::SELECT_LIMIT,
 };
 
-use crate::mail::{Courier, PostOffice};
+use switchboard_resilience::breaker::InvalidOptions;
+
+use crate::mail::{Courier, MailGuard};
 use crate::routes::Destination;
 use crate::switches::Switches;
 use crate::tables::{COUNTERS, SWITCHES};
@@ -23,7 +25,7 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     switches: Switches,
     courier: Option<Arc<dyn Courier>>,
-    post_office: Option<PostOffice>,
+    mail_guard: Option<MailGuard>,
 }
 
 // === impl App ===
@@ -31,11 +33,14 @@ pub struct App {
 impl App {
     /// On these seams, with all groups switched on. If the process has an `Arc<dyn Courier>`,
     /// letters leave the shop with it.
-    pub fn new(deps: &Deps) -> Self {
+    ///
+    /// # Errors
+    /// [`InvalidOptions`] for numbers of ours that are out of bounds.
+    pub fn new(deps: &Deps) -> Result<Self, InvalidOptions> {
         let (store, clock) = (deps.store.clone(), deps.clock.clone());
         let courier: Option<Arc<dyn Courier>> = deps.process.extra();
-        let post_office = courier.as_ref().map(|_| PostOffice::new(clock.clone()));
-        Self { store, clock, switches: Switches::default(), courier, post_office }
+        let mail_guard = courier.as_ref().map(|_| MailGuard::new(clock.clone())).transpose()?;
+        Ok(Self { store, clock, switches: Switches::default(), courier, mail_guard })
     }
 
     /// Who takes letters out of the shop, if anybody does.
@@ -44,8 +49,8 @@ impl App {
     }
 
     /// What stands before the mail server, if there is one.
-    pub(crate) fn post_office(&self) -> Option<&PostOffice> {
-        self.post_office.as_ref()
+    pub(crate) fn mail_guard(&self) -> Option<&MailGuard> {
+        self.mail_guard.as_ref()
     }
 
     /// The switches of the groups.

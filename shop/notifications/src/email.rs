@@ -68,12 +68,12 @@ pub fn group(app: &App, deps: &Deps) -> Group {
             let app = posts.clone();
             async move { app.post(&written).await }
         });
-    let Some(office) = app.post_office() else { return group };
+    let Some(guard) = app.mail_guard() else { return group };
     let delays = WAITS.map(Duration::from_secs).to_vec();
     // A server that is away does not come back within milliseconds.
     group
         .with_options(Options { immediate: 1, delays, ..deps.group_options() })
-        .guarded_by(office.guard().only_for::<LetterWritten>())
+        .guarded_by(guard.guard().only_for::<LetterWritten>())
 }
 
 /// Somebody's contact with the condition that it is still as it was read.

@@ -53,12 +53,12 @@ pub async fn run(
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
     let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
-    let app = App::new(&deps);
+    let app = App::new(&deps)?;
     if insist("the switches", &shutdown, || app.restore_switches()).await?.is_none() {
         return Ok(());
     }
-    if let (Some(office), Some(policies)) = (app.post_office(), deps.process.extra::<Registry>()) {
-        office.register(&policies);
+    if let (Some(guard), Some(policies)) = (app.mail_guard(), deps.process.extra::<Registry>()) {
+        guard.register(&policies);
     }
     let routes = rest::routes(app.clone(), &deps);
     let edge = shop_edge::serve(listener, routes, health(&app, &deps), shutdown.clone());

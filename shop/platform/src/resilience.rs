@@ -1,33 +1,42 @@
 //! The policies of this process over REST: what each breaker, limit and budget is doing, and the operator's hand on it.
 //!
-//! `GET /api/v1/resilience` lists them, `GET …/{name}` shows one. `PUT …/{name}/override` with `{"state": "isolated"}` or
-//! `{"state": "disabled"}` takes a policy out of its own hands, `DELETE` gives it back, and `PATCH …/{name}` with `{"settings": {…}}`
-//! changes thresholds while it runs. Each asks for a reason, which is recorded with who did it.
+//! `GET /api/v1/resilience` lists them, `GET …/{name}` shows one. `PUT …/{name}/override` with `{"state": "isolated"}`, `"disabled"` or
+//! `"observing"` takes a policy out of its own hands, `DELETE …/{name}/override?why=…` gives it back, and `PATCH …/{name}` with
+//! `{"settings": {…}}` changes thresholds while it runs. The reasons are recorded with who did it.
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRef, Path, Query, State};
 use axum::routing::{get, put};
 use axum::{Json, Router};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use shop_edge::openapi::links;
 use shop_edge::{Auth, Input, Principal, Problem};
 use switchboard_resilience::Registry;
-use switchboard_resilience::control::{Action, ControlError, Record, Transition, View};
+use switchboard_resilience::control::{Action, ControlError};
 
-/// Where the policies are.
-const PATH: &str = "/api/v1/resilience";
+use crate::openapi::policies::{Deed, PATH, Policies, Policy};
+
 /// Reasons have so many characters.
-const REASON: std::ops::RangeInclusive<usize> = 3..=500;
+pub(crate) const REASON: std::ops::RangeInclusive<usize> = 3..=500;
+
+/// Why an override ends. `DELETE` has no body that a server may count on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Why {
+    why: Option<String>,
+}
 
 #[derive(Clone)]
-struct Policies {
+struct Desk {
     registry: Registry,
     auth: Arc<Auth>,
 }
 
-impl FromRef<Policies> for Arc<Auth> {
-    fn from_ref(policies: &Policies) -> Self {
-        policies.auth.clone()
+impl FromRef<Desk> for Arc<Auth> {
+    fn from_ref(desk: &Desk) -> Self {
+        desk.auth.clone()
     }
 }
 
@@ -37,129 +46,96 @@ pub(crate) fn routes(registry: Registry, auth: Arc<Auth>) -> Router {
         .route(PATH, get(list))
         .route("/api/v1/resilience/{name}", get(show).patch(reconfigure))
         .route("/api/v1/resilience/{name}/override", put(take).delete(give_back))
-        .with_state(Policies { registry, auth })
+        .with_state(Desk { registry, auth })
 }
 
-async fn list(State(policies): State<Policies>, caller: Principal) -> Result<Json<Value>, Problem> {
+async fn list(State(desk): State<Desk>, caller: Principal) -> Result<Json<Policies>, Problem> {
     caller.require_operator()?;
-    let items: Vec<_> = policies.registry.views().iter().map(view_json).collect();
-    let records: Vec<_> = policies.registry.records().iter().map(record_json).collect();
-    Ok(Json(json!({ "items": items, "records": records, "_links": { "self": { "href": PATH } } })))
+    Ok(Json(Policies {
+        items: desk.registry.views().iter().map(Policy::from).collect(),
+        records: desk.registry.records().iter().map(Deed::from).collect(),
+        links: links([("self", PATH)]),
+    }))
 }
 
 async fn show(
-    State(policies): State<Policies>,
+    State(desk): State<Desk>,
     caller: Principal,
     Path(name): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Policy>, Problem> {
     caller.require_operator()?;
-    let view = policies.registry.view(&name).ok_or_else(Problem::not_found)?;
-    Ok(Json(view_json(&view)))
+    let view = desk.registry.view(&name).ok_or_else(Problem::not_found)?;
+    Ok(Json(Policy::from(&view)))
 }
 
 async fn take(
-    State(policies): State<Policies>,
+    State(desk): State<Desk>,
     caller: Principal,
     Path(name): Path<String>,
     mut input: Input,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Policy>, Problem> {
     caller.require_operator()?;
     let state = input.text("state", 1..=20);
     let why = input.text("why", REASON);
     let action = match state.as_str() {
         "isolated" => Action::Isolate,
         "disabled" => Action::Disable,
+        "observing" => Action::Observe,
         _ => {
-            input.wrong("state", "unknown", "must be `isolated` or `disabled`");
+            input.wrong("state", "unknown", "must be `isolated`, `disabled` or `observing`");
             Action::Release
         }
     };
     input.finish()?;
-    act(&policies, &name, action, &caller, &why)
+    act(&desk, &name, action, &caller, &why)
 }
 
-/// `DELETE` has no body, so the reason is that an override ends.
 async fn give_back(
-    State(policies): State<Policies>,
+    State(desk): State<Desk>,
     caller: Principal,
     Path(name): Path<String>,
-) -> Result<Json<Value>, Problem> {
+    why: Result<Query<Why>, QueryRejection>,
+) -> Result<Json<Policy>, Problem> {
     caller.require_operator()?;
-    act(&policies, &name, Action::Release, &caller, "released")
+    let wrong = || Problem::bad_parameter("why", "length", "`why` has 3 to 500 characters.");
+    let Ok(Query(Why { why })) = why else { return Err(wrong()) };
+    let why = why.unwrap_or_else(|| "released".to_owned());
+    if !REASON.contains(&why.trim().chars().count()) {
+        return Err(wrong());
+    }
+    act(&desk, &name, Action::Release, &caller, why.trim())
 }
 
 async fn reconfigure(
-    State(policies): State<Policies>,
+    State(desk): State<Desk>,
     caller: Principal,
     Path(name): Path<String>,
     mut input: Input,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Policy>, Problem> {
     caller.require_operator()?;
     let why = input.text("why", REASON);
     let settings = input.numbers("settings");
     input.finish()?;
-    act(&policies, &name, Action::Reconfigure { settings }, &caller, &why)
+    act(&desk, &name, Action::Reconfigure { settings }, &caller, &why)
 }
 
 fn act(
-    policies: &Policies,
+    desk: &Desk,
     name: &str,
     action: Action,
     caller: &Principal,
     why: &str,
-) -> Result<Json<Value>, Problem> {
-    let record = policies.registry.act(name, action, &caller.user_id, why);
-    let record = record.map_err(|error| match error {
+) -> Result<Json<Policy>, Problem> {
+    let record = desk.registry.act(name, action, &caller.user_id, why).map_err(refused)?;
+    let view = desk.registry.view(name).ok_or_else(Problem::not_found)?;
+    Ok(Json(Policy { record: Some(Deed::from(&record)), ..Policy::from(&view) }))
+}
+
+/// What an operator is told whose wish a policy does not fulfil.
+pub(crate) fn refused(error: ControlError) -> Problem {
+    match error {
         ControlError::Unknown(_) => Problem::not_found(),
         ControlError::Invalid { .. } => Problem::unprocessable(error.to_string()),
         _ => Problem::conflict(error.to_string()),
-    })?;
-    let view = policies.registry.view(name).ok_or_else(Problem::not_found)?;
-    let mut body = view_json(&view);
-    body["record"] = record_json(&record);
-    Ok(Json(body))
-}
-
-fn view_json(view: &View) -> Value {
-    let href = format!("{PATH}/{}", crate::commands::remote::segment(view.name.as_str()));
-    let numbers = |pairs: &[(&'static str, f64)]| {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>()
-    };
-    let mut body = json!({
-        "name": view.name,
-        "kind": view.kind,
-        "state": view.state,
-        "figures": numbers(&view.figures),
-        "settings": numbers(&view.settings),
-        "transitions": view.transitions.iter().map(transition_json).collect::<Vec<_>>(),
-        "_links": {
-            "self": { "href": href },
-            "override": { "href": format!("{href}/override") },
-        },
-    });
-    if let Some(remaining) = view.remaining_open {
-        body["remaining_open_seconds"] = json!(remaining.as_secs_f64());
     }
-    body
-}
-
-fn transition_json(transition: &Transition) -> Value {
-    json!({
-        "at": transition.at,
-        "from": transition.from,
-        "to": transition.to,
-        "because": transition.because,
-    })
-}
-
-fn record_json(record: &Record) -> Value {
-    json!({
-        "at": record.at,
-        "policy": record.policy,
-        "action": record.action,
-        "actor": record.actor,
-        "why": record.why,
-        "before": record.before,
-        "after": record.after,
-    })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use switchboard_handler::{Failure, Group, Guard, Options, WhenOpen};
 use switchboard_resilience::breaker::{Breaker, Environment, Options as Policy, State};
 use switchboard_resilience::budget::{Budget, Policy as Paying};
+use switchboard_resilience::control::Controlled;
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -141,5 +142,47 @@ async fn r4_tries_at_once_are_paid_from_the_budget_that_edges_share() {
     // A fifth of the first tries, instead of three more for each.
     assert!((100..=121).contains(&server.asked()), "asked {} times", server.asked());
     assert_eq!(world.gates().await.len(), 100, "each waits for its delayed retry");
+    running.stop().await;
+}
+
+/// D4: an effect that nobody waits for any more is not made, also when the time ran out while the
+/// message was held back.
+#[tokio::test(start_paused = true)]
+async fn d4_a_message_that_expires_behind_an_open_breaker_is_dropped() {
+    let (world, server, breaker) = (World::new().await, Server::default(), breaker());
+    breaker.isolate("ann", "maintenance");
+    let options = Options { drop_expired: true, ..Options::default() };
+    let group = server.group(&world).with_options(options);
+    let running = Running::of(group.guarded_by(Guard::new(breaker.clone())));
+    let mut urgent = world.envelope("a", 1);
+    urgent.context.deadline = Some(urgent.time.plus(Duration::from_secs(60)));
+    world.publish(&urgent).await;
+    world.send("a", 2).await;
+    seconds(120).await;
+    breaker.release("ann", "done");
+    world.until("a", 1).await;
+    assert_eq!((world.effects("a").await, server.asked()), (vec![2], 1));
+    running.stop().await;
+}
+
+/// A message earns its part of a retry once, however often it comes back.
+#[tokio::test(start_paused = true)]
+async fn r4_delayed_retries_earn_nothing() {
+    let (world, server) = (World::new().await, Server::default().down());
+    let empty = Paying::recommended().with_floor_per_second(0.0).unwrap();
+    let budget = Budget::new("mail budget", empty);
+    let breaker = breaker();
+    breaker.disable("ann", "only the budget is looked at");
+    let guard = Guard::new(breaker).with_budget(budget.clone());
+    let options = Options { delays: vec![Duration::from_secs(60); 9], ..Options::default() };
+    let running = Running::of(server.group(&world).with_options(options).guarded_by(guard));
+    for number in 1..=10 {
+        world.send(&format!("key {number}"), number).await;
+    }
+    seconds(3_600).await;
+    assert!(server.asked() > 300, "asked {} times", server.asked());
+    let figures = budget.view().figures;
+    let charged = figures.iter().find(|(name, _)| *name == "charged").unwrap().1;
+    assert!((1.0..=2.0).contains(&charged), "ten first tries have paid for {charged}");
     running.stop().await;
 }

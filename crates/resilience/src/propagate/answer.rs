@@ -52,22 +52,25 @@ pub fn mark_degraded(headers: &mut HeaderMap, degraded: Degraded) {
     }
 }
 
-/// Judges answers by their heads, and errors by `errors`.
-///
-/// HTTP: 425 was not processed; 429 is throttled; 408, 502, 503 and 504 may pass. gRPC:
-/// `UNAVAILABLE` only, in an answer without a body; one whose status comes behind a body is
-/// committed.
+/// Judges answers by their heads ([`again`]), and errors by `errors`.
 pub fn judge<B: 'static, E: 'static>(
     clock: Arc<dyn Clock>,
     errors: impl Fn(&E) -> Again + Send + Sync + 'static,
 ) -> Judge<Response<B>, E> {
     Judge::new(move |answer| match answer {
-        Ok(response) => class(response).map_or(Again::No, |class| Again::After {
-            class,
-            hint: hint(response.headers(), clock.now()),
-        }),
+        Ok(response) => again(response, clock.now()),
         Err(error) => errors(error),
     })
+}
+
+/// What the head of an answer says to "again?".
+///
+/// HTTP: 425 was not processed; 429 is throttled; 408, 502, 503 and 504 may pass. gRPC:
+/// `UNAVAILABLE` only, in an answer without a body; one whose status comes behind a body is
+/// committed.
+pub fn again<B>(response: &Response<B>, now: Timestamp) -> Again {
+    let hint = || hint(response.headers(), now);
+    class(response).map_or(Again::No, |class| Again::After { class, hint: hint() })
 }
 
 fn class<B>(response: &Response<B>) -> Option<Class> {

@@ -35,7 +35,9 @@ mod layer_tests;
 mod tests;
 mod timeout;
 
-pub use answer::{DEGRADED, OVERLOADED, PUSHBACK_MS, hint, judge, mark_degraded, refuse_retries};
+pub use answer::{
+    DEGRADED, OVERLOADED, PUSHBACK_MS, again, hint, judge, mark_degraded, refuse_retries,
+};
 pub use context::{call_of, carry};
 pub use headers::{
     ENVOY_TIMEOUT_MS, Expired, GRPC_ATTEMPTS, GRPC_TIMEOUT, IDEMPOTENCY_KEY, InvalidHeader,

@@ -114,8 +114,9 @@ impl Policy {
         self.total
     }
 
-    /// Until when attempts of a call may begin that began at `begun`.
-    pub(super) fn deadline(&self, begun: Instant, call: Option<Instant>) -> Option<Instant> {
+    /// Until when attempts of a call may begin that began at `begun`: the earlier of the limit on the
+    /// whole and the call's own deadline.
+    pub fn deadline(&self, begun: Instant, call: Option<Instant>) -> Option<Instant> {
         let own = self.total.and_then(|total| begun.checked_add(total));
         own.into_iter().chain(call).min()
     }

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use shop_gateway::{Gateway, Guards, Route};
 use switchboard_core::{Clock, Priority, Rng, SystemClock};
@@ -48,12 +48,16 @@ async fn answer(State(service): State<Service>, request: http::Request<Body>) ->
     let asked = service.asked.fetch_add(1, Ordering::SeqCst) + 1;
     let status = u16::try_from(service.status.load(Ordering::SeqCst)).unwrap();
     let attempt = request.headers().get("x-retry-attempt").cloned();
-    let body = match request.uri().path() {
+    let path = request.uri().path();
+    let body = match path {
         // A body that never ends holds its place.
         "/export" => Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()),
         _ => Body::from(json!({ "asked": asked }).to_string()),
     };
     let mut response = Response::builder().status(status).body(body).unwrap();
+    if path == "/later" {
+        response.headers_mut().insert("retry-after", HeaderValue::from_static("5"));
+    }
     if let Some(attempt) = attempt {
         response.headers_mut().insert("x-seen-attempt", attempt);
     }
@@ -78,6 +82,7 @@ impl Guarded {
         let routes = [
             route("/orders").with_pool(Priority::Critical),
             route("/products").kept(),
+            route("/later"),
             route("/export").with_pool(Priority::Batch),
         ];
         let gateway = Gateway::new(routes).with_guards(guards.clone());
@@ -121,6 +126,25 @@ async fn r6_reads_are_repeated_and_writes_are_not() {
     let answer = it.door.get("/orders").await;
     assert_eq!((answer.status, it.service.asked()), (503, 4), "three attempts of one read");
     assert_eq!(answer.header("x-seen-attempt"), "2");
+}
+
+/// R2: a service that wants to be asked later than anybody waits is not asked again, and the caller
+/// hears when.
+#[tokio::test]
+async fn r2_a_service_that_says_when_is_not_asked_before() {
+    let it = Guarded::open().await;
+    it.service.answers(StatusCode::SERVICE_UNAVAILABLE);
+    let answer = it.door.get("/later").await;
+    assert_eq!((answer.status, it.service.asked()), (503, 1));
+    assert_eq!(answer.header("retry-after"), "5");
+}
+
+/// A fault that will only happen again is not repeated: 500 is the service's answer.
+#[tokio::test]
+async fn r6_what_will_only_fail_again_is_asked_once() {
+    let it = Guarded::open().await;
+    it.service.answers(StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!((it.door.get("/orders").await.status, it.service.asked()), (500, 1));
 }
 
 /// D10: yesterday's list is worth more than an error, and says that it is yesterday's.

@@ -4,7 +4,7 @@
 //! an effect outside the store: it happens at least once, and always under the same Message-ID, so that mail programs show it once.
 
 mod address;
-mod office;
+mod guard;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 
@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use switchboard_core::{BoxError, Retryable, Timestamp, Verdict};
 
 pub use address::{Address, InvalidAddress, Security};
-pub(crate) use office::PostOffice;
+pub(crate) use guard::MailGuard;
 
 /// A letter on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]

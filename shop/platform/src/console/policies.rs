@@ -7,13 +7,14 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use shop_edge::Problem;
 use switchboard_core::Timestamp;
-use switchboard_resilience::control::{Action, ControlError, Record, Transition, View};
+use switchboard_resilience::control::{Action, Record, Transition, View};
 
 use super::events::Fragments;
 use super::layout::{self, Here, Page};
 use super::session::{SignedIn, from_our_page};
 use super::words::{Tone, age, chip, empty, spaced};
 use super::{Console, Shop, escape_query, sample};
+use crate::resilience::{REASON, refused};
 
 /// Changes of state that are shown of one policy.
 const TRANSITIONS: usize = 3;
@@ -89,14 +90,11 @@ fn act(
 ) -> Result<Response, Problem> {
     from_our_page(headers)?;
     let reason = reason.trim();
-    if !(3..=500).contains(&reason.chars().count()) {
+    if !REASON.contains(&reason.chars().count()) {
         return Err(Problem::unprocessable("Say why, in 3 to 500 characters."));
     }
-    match console.shop.policies.act(name, action, ACTOR, reason) {
-        Ok(_) => Ok(Redirect::to("/console/policies").into_response()),
-        Err(ControlError::Unknown(_)) => Err(Problem::not_found()),
-        Err(error) => Err(Problem::conflict(error.to_string())),
-    }
+    console.shop.policies.act(name, action, ACTOR, reason).map_err(refused)?;
+    Ok(Redirect::to("/console/policies").into_response())
 }
 
 fn rows(shop: &Shop) -> Markup {
@@ -156,7 +154,7 @@ fn hand(view: &View) -> Markup {
     if view.kind != "breaker" {
         return html! {};
     }
-    let is_taken = matches!(view.state, "isolated" | "disabled");
+    let is_taken = matches!(view.state, "isolated" | "disabled" | "observing");
     let (verb, label, class) =
         if is_taken { ("release", "Release", "primary") } else { ("isolate", "Isolate", "danger") };
     let path = format!("/console/policies/{}/{verb}", escape_query(view.name.as_str()));
@@ -203,7 +201,7 @@ fn tone(state: &str) -> Tone {
     match state {
         "closed" | "ok" => Tone::Good,
         "half_open" => Tone::Busy,
-        "disabled" | "metrics_only" => Tone::Quiet,
+        "disabled" | "observing" => Tone::Quiet,
         "isolated" => Tone::Warn,
         _ => Tone::Bad,
     }

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use shop_edge::openapi::{Bodies, Link, Links, Operation, Shape, Text, WHEN, links};
+use switchboard_resilience::control::{Action, Record, Transition, View};
 use utoipa::ToSchema;
+
+/// Where the policies are.
+pub(crate) const PATH: &str = "/api/v1/resilience";
 
 /// A policy as it stands: a breaker, a limit or a budget.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -58,9 +62,12 @@ pub struct Deed {
     pub at: String,
     /// To which policy.
     pub policy: String,
-    /// What: `action`, and the settings of a change of them.
-    #[schema(value_type = Object)]
-    pub action: Value,
+    /// What: `isolate`, `disable`, `observe`, `release` or `reconfigure`.
+    pub action: String,
+    /// The settings that were changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub settings: Option<BTreeMap<String, f64>>,
     /// Who.
     pub actor: String,
     /// Why, in their words.
@@ -88,7 +95,8 @@ pub struct Policies {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
-    /// `isolated` lets nothing through, `disabled` everything.
+    /// `isolated` lets nothing through, `disabled` everything; `observing` does too, and goes on
+    /// counting when it would have stopped calls.
     pub state: Forced,
     /// Why, 3 to 500 characters.
     #[schema(value_type = Text<3, 500>, inline)]
@@ -103,6 +111,8 @@ pub enum Forced {
     Isolated,
     /// Everything passes, and nothing is counted.
     Disabled,
+    /// Everything passes, and what would have been stopped is counted.
+    Observing,
 }
 
 /// Other settings for a policy.
@@ -114,6 +124,56 @@ pub struct Reconfigure {
     /// Why, 3 to 500 characters.
     #[schema(value_type = Text<3, 500>, inline)]
     pub why: String,
+}
+
+impl From<&View> for Policy {
+    fn from(view: &View) -> Self {
+        let numbers = |pairs: &[(&'static str, f64)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+        };
+        let href = format!("{PATH}/{}", crate::commands::remote::segment(view.name.as_str()));
+        Self {
+            name: view.name.to_string(),
+            kind: view.kind.to_owned(),
+            state: view.state.to_owned(),
+            remaining_open_seconds: view.remaining_open.map(|remaining| remaining.as_secs_f64()),
+            figures: numbers(&view.figures),
+            settings: numbers(&view.settings),
+            transitions: view.transitions.iter().map(Change::from).collect(),
+            record: None,
+            links: links([("self", &*href), ("override", &format!("{href}/override"))]),
+        }
+    }
+}
+
+impl From<&Transition> for Change {
+    fn from(transition: &Transition) -> Self {
+        Self {
+            at: transition.at.to_string(),
+            from: transition.from.to_owned(),
+            to: transition.to.to_owned(),
+            because: transition.because.clone(),
+        }
+    }
+}
+
+impl From<&Record> for Deed {
+    fn from(record: &Record) -> Self {
+        let settings = match &record.action {
+            Action::Reconfigure { settings } => Some(settings.clone()),
+            _ => None,
+        };
+        Self {
+            at: record.at.to_string(),
+            policy: record.policy.to_string(),
+            action: record.action.name().to_owned(),
+            settings,
+            actor: record.actor.clone(),
+            why: record.why.clone(),
+            before: record.before.to_owned(),
+            after: record.after.to_owned(),
+        }
+    }
 }
 
 /// The operations.
@@ -151,6 +211,12 @@ pub(super) fn operations() -> [Operation; 5] {
             .refuses(&[409]),
         name(Operation::delete("/api/v1/resilience/{name}/override", "releasePolicy"))
             .says("Give a policy back its own judgement", "It begins anew.")
+            .query(
+                "why",
+                "The reason, which is kept with who did it.",
+                json!({ "type": "string", "minLength": 3, "maxLength": 500 }),
+                "maintenance is over",
+            )
             .ok::<Policy>("The policy as it is now.")
             .refuses(&[409]),
     ]
@@ -189,7 +255,8 @@ impl Shape for Policies {
         let deed = Deed {
             at: WHEN.to_owned(),
             policy: "orders".to_owned(),
-            action: json!({ "action": "isolate" }),
+            action: "isolate".to_owned(),
+            settings: None,
             actor: "operator".to_owned(),
             why: "maintenance".to_owned(),
             before: "closed".to_owned(),
