@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use shop_edge::{Deps, Seek};
 use switchboard_core::{Clock, Timestamp};
+use switchboard_resilience::breaker::InvalidOptions;
 use switchboard_store::{
     CommitError, Compare, Row, Select, Store, StoreError, Table, Unit, Value, table::SELECT_LIMIT,
 };
-
-use switchboard_resilience::breaker::InvalidOptions;
 
 use crate::mail::{Courier, MailGuard};
 use crate::routes::Destination;
@@ -33,14 +32,19 @@ pub struct App {
 impl App {
     /// On these seams, with all groups switched on. If the process has an `Arc<dyn Courier>`,
     /// letters leave the shop with it.
+    pub fn new(deps: &Deps) -> Self {
+        let (store, clock) = (deps.store.clone(), deps.clock.clone());
+        let courier = deps.process.extra();
+        Self { store, clock, switches: Switches::default(), courier, mail_guard: None }
+    }
+
+    /// The same, with something before the mail server, if there is one.
     ///
     /// # Errors
     /// [`InvalidOptions`] for numbers of ours that are out of bounds.
-    pub fn new(deps: &Deps) -> Result<Self, InvalidOptions> {
-        let (store, clock) = (deps.store.clone(), deps.clock.clone());
-        let courier: Option<Arc<dyn Courier>> = deps.process.extra();
-        let mail_guard = courier.as_ref().map(|_| MailGuard::new(clock.clone())).transpose()?;
-        Ok(Self { store, clock, switches: Switches::default(), courier, mail_guard })
+    pub(crate) fn guarded(self) -> Result<Self, InvalidOptions> {
+        let guard = self.courier.as_ref().map(|_| MailGuard::new(self.clock.clone()));
+        Ok(Self { mail_guard: guard.transpose()?, ..self })
     }
 
     /// Who takes letters out of the shop, if anybody does.

@@ -53,7 +53,7 @@ pub async fn run(
     // First of all: a store that was put back to an older copy must begin a new life before it
     // accepts anything.
     let Some(relay) = deps.start_relay(&shutdown).await? else { return Ok(()) };
-    let app = App::new(&deps)?;
+    let app = App::new(&deps).guarded()?;
     if insist("the switches", &shutdown, || app.restore_switches()).await?.is_none() {
         return Ok(());
     }

@@ -130,16 +130,26 @@ impl Process {
 
     /// Ends it and all its children as a crash of the machine would: none can clean up.
     pub(crate) fn kill(self) -> anyhow::Result<()> {
-        let family = self.family();
-        let numbers: Vec<_> = family.iter().map(|one| one.pid.to_string()).collect();
-        process::succeeds(&format!("kill -KILL {} 2>/dev/null", numbers.join(" ")));
+        let mut family = Vec::new();
+        // One that begets another while we look would leave an orphan behind, which holds on to
+        // ports and memory: so all stand still before any is killed.
+        loop {
+            let seen = self.family();
+            let fresh: Vec<_> = seen.iter().filter(|one| !family.contains(*one)).copied().collect();
+            if fresh.is_empty() {
+                break;
+            }
+            signal("STOP", &fresh);
+            family.extend(fresh);
+        }
+        signal("KILL", &family);
         wait_for_end(&family, STOP_LIMIT)
     }
 
     /// Asks it to end with this signal, and waits for it and its children.
     pub(crate) fn stop(self, signal: &str) -> anyhow::Result<()> {
         let family = self.family();
-        process::succeeds(&format!("kill -{signal} {} 2>/dev/null", self.pid));
+        self::signal(signal, &[self]);
         wait_for_end(&family, STOP_LIMIT)
     }
 
@@ -163,6 +173,12 @@ impl Process {
         }
         family
     }
+}
+
+/// Sends a signal to those of them that still live.
+fn signal(name: &str, to: &[Process]) {
+    let numbers: Vec<_> = to.iter().map(|one| one.pid.to_string()).collect();
+    process::succeeds(&format!("kill -{name} {} 2>/dev/null", numbers.join(" ")));
 }
 
 fn wait_for_end(family: &[Process], within: Duration) -> anyhow::Result<()> {
@@ -248,6 +264,28 @@ mod tests {
         family[0].kill().unwrap();
         assert!(family.iter().all(|one| !one.lives()));
         assert_eq!(Process::recall(&pid_file), None);
+    }
+
+    #[test]
+    fn a_family_that_grows_while_it_is_killed_leaves_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pid_file, log) = (folder.path().join("pid"), folder.path().join("log"));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut shell = Command::new("sh");
+        // The children are known by their standard input.
+        let known = folder.path().join("known");
+        fs::write(&known, "").unwrap();
+        let birth = format!("sleep 600 < {} &", known.display());
+        let many = format!("echo begun; i=0; while [ $i -lt 500 ]; do {birth} i=$((i+1)); done");
+        shell.args(["-c", &format!("{many}; wait")]);
+        start(shell, &pid_file, &log, Ready { line: "begun", port }).unwrap();
+        Process::recall(&pid_file).unwrap().kill().unwrap();
+        let inputs = fs::read_dir("/proc").unwrap().flatten();
+        let left = inputs.filter(|entry| {
+            fs::read_link(entry.path().join("fd/0")).is_ok_and(|input| input == known)
+        });
+        assert_eq!(left.count(), 0);
     }
 
     #[test]

@@ -11,11 +11,11 @@ use shop_platform::load::{Customer, Fate, Sums, Wish};
 use switchboard_core::Rng;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{ENGINES, Engine};
+use crate::engine::{self, Engine};
 use crate::eventually;
 use crate::programs::{Shop, View};
 
-/// How long an order may take that is placed while everything comes back.
+/// How long it may take until an order is through, or an outage shows, while everything comes back.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Lets customers order while something happens, then does the sums.
@@ -67,8 +67,12 @@ async fn ended(customer: &Customer, order: &str) {
 /// Waits until this call is answered with "later".
 async fn later(shop: &View, method: Method, path: &str, body: Option<Value>) {
     let call = Call { body, ..Call::default() };
-    eventually("a 503", Duration::from_secs(30), || async {
-        let answer = shop.client.call(method.clone(), path, &call).await.ok()?;
+    eventually("a 503", PATIENCE, || async {
+        let begun = Instant::now();
+        let answer = shop.client.call(method.clone(), path, &call).await;
+        let said = answer.as_ref().map(|answer| answer.status);
+        println!("{method} {path}: {said:?} after {:?}", begun.elapsed());
+        let answer = answer.ok()?;
         (answer.status == StatusCode::SERVICE_UNAVAILABLE).then(|| {
             assert_eq!(answer.body["type"], "/problems/unavailable", "{}", answer.body);
         })
@@ -116,7 +120,7 @@ async fn without_a_store(shop: &View, customer: &Customer) {
 
 /// In one process: the process is killed, either engine, and then both at once.
 async fn in_one_process(broker: Engine) {
-    let _all_of_them = ENGINES.write().await;
+    let _engines = engine::alone().await;
     let mut shop = Shop::up(broker).await;
     let view = shop.view.clone();
     let grace = somebody(&view).await;
@@ -143,7 +147,7 @@ async fn in_one_process(broker: Engine) {
 /// In many processes: one copy of every service is killed, the other is replaced in order, and
 /// either engine is killed.
 async fn in_many_processes(broker: Engine) {
-    let _all_of_them = ENGINES.write().await;
+    let _engines = engine::alone().await;
     let mut shop = Shop::apart(broker).await;
     let view = shop.view.clone();
     let grace = somebody(&view).await;

@@ -4,16 +4,42 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 use switchboard_core::Rng;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Tests that kill an engine have all of them; others share them.
-pub(crate) static ENGINES: LazyLock<RwLock<()>> = LazyLock::new(RwLock::default);
+static ENGINES: LazyLock<RwLock<()>> = LazyLock::new(RwLock::default);
+
+/// All engines, for a test that kills them. Whatever becomes of the test, they run afterwards: the
+/// next one must not fail for what this one left behind.
+pub(crate) struct Alone {
+    _all_of_them: RwLockWriteGuard<'static, ()>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     Kafka,
     Rabbit,
     Postgres,
+}
+
+/// The engines among others who leave them alone.
+pub(crate) async fn shared() -> RwLockReadGuard<'static, ()> {
+    ENGINES.read().await
+}
+
+/// The engines for a test that kills them.
+pub(crate) async fn alone() -> Alone {
+    Alone { _all_of_them: ENGINES.write().await }
+}
+
+// === impl Alone ===
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        for engine in [Engine::Kafka, Engine::Rabbit, Engine::Postgres] {
+            // One that runs already is left as it is. The test's own failure is the one to tell.
+            let _its_own_words = engine.command("START").status();
+        }
+    }
 }
 
 // === impl Engine ===
@@ -48,15 +74,17 @@ impl Engine {
     }
 
     async fn order(self, what: &str) {
-        let command = variable(&format!("SWITCHBOARD_TEST_{}_{what}", self.word()));
-        let ended = tokio::task::spawn_blocking(move || {
-            // Its output goes nowhere: an engine that stays behind must not hold a pipe of ours.
-            let mut shell = Command::new("sh");
-            shell.args(["-c", &command]).stdin(Stdio::null());
-            shell.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap()
-        });
-        let status = ended.await.unwrap();
+        let mut command = self.command(what);
+        let status = tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap();
         assert!(status.success(), "{what} of {self:?} ended with {status}");
+    }
+
+    fn command(self, what: &str) -> Command {
+        let words = variable(&format!("SWITCHBOARD_TEST_{}_{what}", self.word()));
+        let mut shell = Command::new("sh");
+        // Its output goes nowhere: an engine that stays behind must not hold a pipe of ours.
+        shell.args(["-c", &words]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        shell
     }
 }
 

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 use shop_platform::load::client::{Call, Client};
 
-use crate::engine::{ENGINES, Engine};
+use crate::engine::{self, Engine};
 use crate::programs::{PROGRAM, Shop};
 
 async fn ask(shop: &Shop, path: &str) -> (StatusCode, Value) {
@@ -46,7 +46,7 @@ async fn records(shop: &Shop) -> (StatusCode, Vec<Value>, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn on_kafka_records_can_be_read_and_the_logs_files_cannot() {
-    let _shared = ENGINES.read().await;
+    let _engines = engine::shared().await;
     let shop = Shop::up(Engine::Kafka).await;
     let (status, all, detail) = records(&shop).await;
     assert_eq!(status, StatusCode::OK, "{detail}");
@@ -62,7 +62,7 @@ async fn on_kafka_records_can_be_read_and_the_logs_files_cannot() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn on_rabbitmq_there_is_no_history_and_that_is_said() {
-    let _shared = ENGINES.read().await;
+    let _engines = engine::shared().await;
     let shop = Shop::up(Engine::Rabbit).await;
     let (status, _, detail) = records(&shop).await;
     assert_eq!(status, StatusCode::CONFLICT);
@@ -77,7 +77,7 @@ async fn on_rabbitmq_there_is_no_history_and_that_is_said() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_gateway_that_knows_the_engines_brings_the_console() {
-    let _shared = ENGINES.read().await;
+    let _engines = engine::shared().await;
     let shop = Shop::apart(Engine::Kafka).await;
     let (status, page) = ask(&shop, "/console/sign-in").await;
     assert_eq!(status, StatusCode::OK, "{page}");

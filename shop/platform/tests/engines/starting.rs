@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::engine::{ENGINES, Engine, namespace};
+use crate::engine::{self, Engine, namespace};
 use crate::programs::{PROGRAM, Shop};
 
 /// Runs `up` on these engines for as long as it lives, and answers what it said.
@@ -23,7 +23,7 @@ fn given_up(broker: &str, store: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_engine_that_does_not_come_is_given_up_with_what_to_do() {
-    let _shared = ENGINES.read().await;
+    let _engines = engine::shared().await;
     let (kafka, postgres) = (Engine::Kafka.url(), Engine::Postgres.url());
     for (broker, store, flag) in [
         ("kafka://127.0.0.1:9", &*postgres, "--broker"),
@@ -39,7 +39,7 @@ async fn an_engine_that_does_not_come_is_given_up_with_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_broker_that_comes_late_is_waited_for() {
-    let _all_of_them = ENGINES.write().await;
+    let _engines = engine::alone().await;
     Engine::Rabbit.kill().await;
     let starting = Shop::begin(Engine::Rabbit);
     Engine::Rabbit.start().await;
