@@ -20,12 +20,19 @@ use super::status::{self, bare};
 use crate::Problem;
 use crate::request::{CURRENT, Current};
 
+/// Frames of an answer of one message: the message and the status.
+const UNARY: u8 = 2;
+
 /// A body that ends with trailers.
 pub(super) struct Watched {
     /// `None` once it has ended.
     inner: Option<Body>,
     id: Id,
-    over: Pin<Box<Sleep>>,
+    deadline: Deadline,
+    /// Made when the answer is first waited for: most are there at once.
+    over: Option<Pin<Box<Sleep>>>,
+    /// How often it was asked for more, as far as that matters.
+    polls: u8,
     draining: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     counting: Option<Counting>,
 }
@@ -34,8 +41,8 @@ pub(super) struct Watched {
 
 impl Watched {
     pub(super) fn new(inner: Body, id: Id, deadline: Deadline) -> Self {
-        let over = Box::pin(tokio::time::sleep_until(deadline.instant()));
-        Self { inner: Some(inner), id, over, draining: None, counting: None }
+        let (over, draining, counting) = (None, None, None);
+        Self { inner: Some(inner), id, deadline, over, polls: 0, draining, counting }
     }
 
     /// The same, counted when it ends.
@@ -53,6 +60,18 @@ impl Watched {
         if let Some(counting) = &mut self.counting {
             counting.ended(code);
         }
+    }
+
+    /// Why it must end now; or wakes the task when it must.
+    fn due(&mut self, cx: &mut Context<'_>) -> Option<Status> {
+        let at = self.deadline.instant();
+        let over = self.over.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if over.as_mut().poll(cx).is_ready() {
+            return Some(CURRENT.sync_scope(Current::of(self.id), too_late));
+        }
+        let draining = self.draining.as_mut()?;
+        let is_ending = draining.as_mut().poll(cx).is_ready();
+        is_ending.then(|| CURRENT.sync_scope(Current::of(self.id), going_away))
     }
 
     /// Ends it here, whatever was still to come.
@@ -80,17 +99,23 @@ impl HttpBody for Watched {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
+        // An answer of one message and its status ends before its time could matter. One that always
+        // has more must not outlast it either.
+        if this.inner.is_some()
+            && this.polls >= UNARY
+            && let Some(status) = this.due(cx)
+        {
+            return this.cut(status);
+        }
+        this.polls = this.polls.saturating_add(1);
         let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
         let id = this.id;
-        if this.over.as_mut().poll(cx).is_ready() {
-            return this.cut(CURRENT.sync_scope(Current::of(id), too_late));
-        }
-        if this.draining.as_mut().is_some_and(|draining| draining.as_mut().poll(cx).is_ready()) {
-            return this.cut(CURRENT.sync_scope(Current::of(id), going_away));
-        }
         let poll = || catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll_frame(cx)));
         match CURRENT.sync_scope(Current::of(id), poll) {
-            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Pending) => match this.due(cx) {
+                Some(status) => this.cut(status),
+                None => Poll::Pending,
+            },
             Ok(Poll::Ready(Some(Ok(frame)))) => match frame.into_trailers() {
                 Ok(mut trailers) => {
                     let code = CURRENT.sync_scope(Current::of(id), || completed(&mut trailers));
