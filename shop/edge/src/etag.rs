@@ -19,7 +19,6 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use ring::digest;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::Problem;
 
@@ -233,7 +232,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Preconditions {
 }
 
 /// 201 with the whole resource, where it is, and its tag: what a read of it would answer.
-pub fn created(location: impl AsRef<str>, representation: Value) -> Response {
+pub fn created(location: impl AsRef<str>, representation: impl Serialize) -> Response {
     let mut response = (StatusCode::CREATED, Json(&representation)).into_response();
     let headers = response.headers_mut();
     headers.insert(ETAG, ETag::of(&representation).value());
@@ -251,7 +250,7 @@ pub(crate) fn failed(present: &ETag) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

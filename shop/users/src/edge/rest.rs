@@ -9,13 +9,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::{HeaderName, LOCATION};
+use serde::Serialize;
 use serde_json::{Value, json};
 use shop_edge::etag::created;
 use shop_edge::{
     Auth, Collection, Deps, Input, Links, Page, Preconditions, Principal, Problem, RequestContext,
     operator,
 };
-use switchboard_core::{Context, chain};
+use switchboard_core::{Context, Timestamp, chain};
 
 use super::wanted;
 use crate::app::{App, Change, Error, TOKEN_TTL, User, Wanted};
@@ -60,7 +61,7 @@ async fn sign_up(
     let (name, email, password) = wanted::newcomer(&mut input);
     input.finish()?;
     let user = edge.app.sign_up(context, name, email, password).await?;
-    Ok(created(format!("/api/v1/users/{}", user.id), representation(&user)))
+    Ok(created(format!("/api/v1/users/{}", user.id), representation(user)))
 }
 
 async fn sign_in(State(edge): State<Edge>, mut input: Input) -> Result<Response, Problem> {
@@ -102,16 +103,16 @@ async fn list(
 }
 
 /// All users for the operator; for anybody else, themself.
-pub(super) async fn listed(
+pub(super) async fn listed<R: Serialize>(
     edge: &Edge,
     caller: &Principal,
     page: &Page,
     path: &str,
-    representation: impl Fn(&User) -> Value,
+    representation: impl Fn(User) -> R,
 ) -> Result<Response, Problem> {
     if !caller.is_operator() {
         let items = match edge.app.user(&caller.user_id).await {
-            Ok(user) => vec![representation(&user)],
+            Ok(user) => vec![representation(user)],
             Err(Error::NotFound) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
@@ -122,16 +123,16 @@ pub(super) async fn listed(
     let users = edge.app.users(turn.seek(), turn.rows()).await?;
     let place = |user: &User| (user.created_at.into(), user.id.clone());
     let collection = turn.collect(&edge.auth, users, place).act("sign-up", "POST", path);
-    Ok(collection.map(|user| representation(&user)).into_response())
+    Ok(collection.map(representation).into_response())
 }
 
 async fn show(
     State(edge): State<Edge>,
     caller: Principal,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Shown>, Problem> {
     caller.owns_or_404(&id)?;
-    Ok(Json(representation(&edge.app.user(&id).await?)))
+    Ok(Json(representation(edge.app.user(&id).await?)))
 }
 
 async fn replace(
@@ -141,7 +142,7 @@ async fn replace(
     RequestContext(context): RequestContext,
     conditions: Preconditions,
     mut input: Input,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Shown>, Problem> {
     caller.owns_or_404(&id)?;
     let (name, email) = (Some(input.text("name", 1..=100)), Some(input.email("email")));
     let password = input.names("password").then(|| input.secret("password", 8..=256));
@@ -156,7 +157,7 @@ async fn change(
     RequestContext(context): RequestContext,
     conditions: Preconditions,
     mut input: Input,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Shown>, Problem> {
     caller.owns_or_404(&id)?;
     let change = wanted::change(&mut input);
     input.finish()?;
@@ -169,14 +170,14 @@ async fn changed(
     id: &str,
     conditions: &Preconditions,
     change: Change,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Shown>, Problem> {
     let password = change.password.clone();
     let wanted = |user: &User| {
-        conditions.check(Some(&representation(user)))?;
+        conditions.check(Some(&representation(user.clone())))?;
         Ok(Wanted { change: change.clone(), given: None })
     };
     let user = edge.app.change_if(context, id, password, wanted).await?;
-    Ok(Json(representation(&user)))
+    Ok(Json(representation(user)))
 }
 
 async fn remove(
@@ -187,7 +188,7 @@ async fn remove(
     conditions: Preconditions,
 ) -> Result<StatusCode, Problem> {
     caller.owns_or_404(&id)?;
-    let may = |user: &User| conditions.check(Some(&representation(user)));
+    let may = |user: &User| conditions.check(Some(&representation(user.clone())));
     edge.app.remove_if(context, &id, may).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -203,16 +204,22 @@ pub(super) fn links(own: &str) -> Links {
         .act("delete", "DELETE", own)
 }
 
-fn representation(user: &User) -> Value {
-    let own = format!("/api/v1/users/{}", user.id);
-    json!({
-        "id": user.id,
-        "name": user.name,
-        "email": user.email,
-        "created_at": user.created_at,
-        "updated_at": user.updated_at,
-        "_links": links(&own),
-    })
+/// A user as callers of this version see them.
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    email: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+fn representation(user: User) -> Shown {
+    let links = links(&format!("/api/v1/users/{}", user.id));
+    let User { id, name, email, created_at, updated_at, .. } = user;
+    Shown { id, name, email, created_at, updated_at, links }
 }
 
 /// Whole seconds, so that whoever waits for them has waited long enough.

@@ -7,9 +7,10 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 use shop_edge::etag::created;
-use shop_edge::{Input, Page, Preconditions, Principal, Problem, RequestContext};
+use shop_edge::{Input, Links, Page, Preconditions, Principal, Problem, RequestContext};
+use switchboard_core::Timestamp;
 
 use super::rest::{Edge, links, listed};
 use crate::app::{Change, User, Wanted};
@@ -36,7 +37,7 @@ async fn sign_up(
     input.finish()?;
     let (name, given) = joined(&given, &family);
     let user = edge.app.sign_up_as(context, (name, Some(given)), email, password).await?;
-    Ok(created(format!("{USERS}/{}", user.id), representation(&user)))
+    Ok(created(format!("{USERS}/{}", user.id), representation(user)))
 }
 
 async fn list(
@@ -51,9 +52,9 @@ async fn show(
     State(edge): State<Edge>,
     caller: Principal,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Shown>, Problem> {
     caller.owns_or_404(&id)?;
-    Ok(Json(representation(&edge.app.user(&id).await?)))
+    Ok(Json(representation(edge.app.user(&id).await?)))
 }
 
 async fn replace(
@@ -63,7 +64,7 @@ async fn replace(
     RequestContext(context): RequestContext,
     conditions: Preconditions,
     mut input: Input,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Shown>, Problem> {
     caller.owns_or_404(&id)?;
     conditions.require_match()?;
     let (given, family) = (given_name(&mut input), family_name(&mut input));
@@ -72,11 +73,11 @@ async fn replace(
     check_length(&mut input, &given, &family);
     input.finish()?;
     let wanted = |user: &User| {
-        conditions.check(Some(&representation(user)))?;
+        conditions.check(Some(&representation(user.clone())))?;
         Ok(wanted(&given, &family, Some(email.clone()), password.clone()))
     };
     let user = edge.app.change_if(context, &id, password.clone(), wanted).await?;
-    Ok(Json(representation(&user)))
+    Ok(Json(representation(user)))
 }
 
 async fn change(
@@ -86,7 +87,7 @@ async fn change(
     RequestContext(context): RequestContext,
     conditions: Preconditions,
     mut input: Input,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Shown>, Problem> {
     caller.owns_or_404(&id)?;
     conditions.require_match()?;
     // A merge patch removes what it names as null, and only a family name can be removed.
@@ -96,7 +97,7 @@ async fn change(
     let password = input.names("password").then(|| input.secret("password", 8..=256));
     input.finish()?;
     let merged = |user: &User| {
-        conditions.check(Some(&representation(user)))?;
+        conditions.check(Some(&representation(user.clone())))?;
         let (email, password) = (email.clone(), password.clone());
         if given.is_none() && family.is_none() {
             return Ok(Wanted { change: Change { name: None, email, password }, given: None });
@@ -110,7 +111,7 @@ async fn change(
         Ok(wanted(given, family, email, password))
     };
     let user = edge.app.change_if(context, &id, password.clone(), merged).await?;
-    Ok(Json(representation(&user)))
+    Ok(Json(representation(user)))
 }
 
 async fn remove(
@@ -121,7 +122,7 @@ async fn remove(
     conditions: Preconditions,
 ) -> Result<StatusCode, Problem> {
     caller.owns_or_404(&id)?;
-    let may = |user: &User| conditions.check(Some(&representation(user)));
+    let may = |user: &User| conditions.check(Some(&representation(user.clone())));
     edge.app.remove_if(context, &id, may).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -167,15 +168,23 @@ fn wanted(given: &str, family: &str, email: Option<String>, password: Option<Str
     Wanted { change: Change { name: Some(name), email, password }, given: Some(given) }
 }
 
-fn representation(user: &User) -> Value {
+/// A user as callers of this version see them.
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    given_name: String,
+    family_name: String,
+    email: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+fn representation(user: User) -> Shown {
     let (given, family) = user.names();
-    json!({
-        "id": user.id,
-        "given_name": given,
-        "family_name": family,
-        "email": user.email,
-        "created_at": user.created_at,
-        "updated_at": user.updated_at,
-        "_links": links(&format!("{USERS}/{}", user.id)),
-    })
+    let (given_name, family_name) = (given.to_owned(), family.to_owned());
+    let links = links(&format!("{USERS}/{}", user.id));
+    let User { id, email, created_at, updated_at, .. } = user;
+    Shown { id, given_name, family_name, email, created_at, updated_at, links }
 }
