@@ -22,16 +22,23 @@ pub struct Called {
 /// # Errors
 /// 500 outside of [`Guard`](super::Guard), which is a mistake of ours.
 pub fn opened<T>(request: tonic::Request<T>) -> Result<(Called, T), Problem> {
-    let (_, mut extensions, message) = request.into_parts();
+    let (metadata, mut extensions, message) = request.into_parts();
     let called = extensions.remove::<Called>().ok_or_else(Problem::internal)?;
-    Ok((called, message))
+    Ok((called.with_headers(metadata.into_headers()), message))
 }
 
 // === impl Called ===
 
 impl Called {
-    pub(super) fn new(auth: Arc<Auth>, headers: HeaderMap, deadline: Deadline) -> Self {
-        Self { auth, headers, deadline }
+    /// The headers stay with the request until it is taken apart.
+    pub(super) fn new(auth: Arc<Auth>, deadline: Deadline) -> Self {
+        Self { auth, headers: HeaderMap::new(), deadline }
+    }
+
+    /// The same with the headers of the request that it came with.
+    #[must_use]
+    pub fn with_headers(self, headers: HeaderMap) -> Self {
+        Self { headers, ..self }
     }
 
     /// Whoever has shown a token in the metadata `authorization`.

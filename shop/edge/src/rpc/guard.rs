@@ -134,7 +134,7 @@ impl Inner {
         if deadline.is_over() {
             return Err(Problem::gateway_timeout("The deadline had passed on arrival."));
         }
-        let called = Called::new(self.auth.clone(), request.headers().clone(), deadline);
+        let called = Called::new(self.auth.clone(), deadline);
         request.extensions_mut().insert(called);
         Ok(deadline)
     }
