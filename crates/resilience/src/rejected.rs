@@ -63,9 +63,10 @@ pub enum Reason {
     Throttled,
     /// No more tries are paid for.
     BudgetExhausted,
-    /// Nobody waits for the answer any more.
+    /// Not begun: no time was left, so nobody would have waited for the answer.
     DeadlineExceeded,
-    /// No answer within the layer's own limit; whether it had an effect is unknown.
+    /// Begun, and no answer in time, by the layer's own limit or the call's deadline; whether it
+    /// had an effect is unknown.
     TimedOut,
     /// A fault that a test asked for.
     Chaos,
@@ -179,7 +180,7 @@ impl fmt::Display for Reason {
             Self::Shed => "is overloaded; do not try again",
             Self::Throttled => "holds back calls that would be refused",
             Self::BudgetExhausted => "has no budget left for more tries",
-            Self::DeadlineExceeded => "stopped: nobody waits for the answer any more",
+            Self::DeadlineExceeded => "did not begin: no time was left",
             Self::TimedOut => "had no answer in time",
             Self::Chaos => "made a fault that a test asked for",
         })

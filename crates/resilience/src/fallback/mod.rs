@@ -41,6 +41,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
 use tower::Service;
 
 use crate::{Carries, Classifier, Outcome, PolicyName, SeamError};
@@ -102,7 +103,9 @@ where
                 answer.as_ref().inspect(|good| settings.plan.keep(key.as_deref(), good)).ok();
                 return answer;
             };
-            if !(settings.covers)(cause) {
+            // After the caller's own deadline nobody reads what would be answered.
+            let is_read = !call.remaining(Instant::now()).is_some_and(|left| left.is_zero());
+            if !is_read || !(settings.covers)(cause) {
                 return answer;
             }
             match settings.plan.answer(cause, key.as_deref(), call).await {
