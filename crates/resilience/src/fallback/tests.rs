@@ -142,6 +142,23 @@ async fn d10_nothing_is_answered_after_the_callers_deadline() {
     assert_eq!(in_time.unwrap(), 1, "the limit was the layer's own, and the caller still waits");
 }
 
+/// An answer may say "not found", and its like must not be shown in bad times.
+#[tokio::test(start_paused = true)]
+async fn d10_only_a_success_is_kept() {
+    let kept = cache();
+    let layer = |counts: Outcome| {
+        FallbackLayer::new(Classifier::new(move |_: &Result<u32, Error>| counts)).with_cache(
+            kept.clone(),
+            |(_, key): &Request| Some((*key).to_owned()),
+            |answer| Some(*answer),
+        )
+    };
+    for (counts, len) in [(Outcome::Ignore, 0), (Outcome::Success, 1)] {
+        let (answer, _) = check_with(layer(counts), || Ok(404)).await;
+        assert_eq!((answer.unwrap(), kept.len()), (404, len), "{counts:?}");
+    }
+}
+
 /// It has its own few places: what fails with everything else must not become a queue.
 #[tokio::test(start_paused = true)]
 async fn d10_ten_alternatives_run_at_a_time_and_nobody_waits_for_a_place() {
