@@ -165,6 +165,13 @@ impl Reason {
             Self::Chaos => "chaos",
         }
     }
+
+    /// Whether it was an attempt that went wrong, rather than a call that never reached the
+    /// dependency: a time-out, and a fault on purpose, which stands for one of the dependency's.
+    /// All others say nothing about it (B13).
+    pub const fn is_attempt(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Chaos)
+    }
 }
 
 impl fmt::Display for Reason {

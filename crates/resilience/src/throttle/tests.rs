@@ -117,7 +117,7 @@ async fn d7_it_lets_go_when_the_dependency_is_back() {
 #[tokio::test(start_paused = true)]
 async fn what_another_policy_rejected_was_not_asked() {
     let throttle = throttle();
-    for (reason, requests) in [(Reason::Open, 0.0), (Reason::TimedOut, 1.0)] {
+    for (reason, requests) in [(Reason::Open, 0.0), (Reason::TimedOut, 1.0), (Reason::Chaos, 2.0)] {
         let inner =
             service_fn(
                 move |(): ()| async move { Err::<(), _>(Rejected::new("inner".into(), reason)) },
