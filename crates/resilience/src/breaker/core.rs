@@ -15,7 +15,7 @@ use super::environment::Environment;
 use super::gate::{Gate, Kept};
 use super::keyed::Share;
 use super::permit::{Recorded, Refusal, Ticket};
-use super::policy::{Options, Window};
+use super::policy::{InvalidOptions, Options, Window};
 use super::probes::{Decision, Ended};
 use super::replay::{Ending, Tape};
 use super::state::{Cause, State};
@@ -58,6 +58,7 @@ impl Core {
     pub(crate) fn new(
         name: PolicyName,
         options: Options,
+        born: Window,
         environment: Environment,
         share: Option<Arc<Share>>,
     ) -> Self {
@@ -65,7 +66,7 @@ impl Core {
         Self {
             gate: Gate::new(),
             dials: Dials::new(&options),
-            memory: Memory::new(options.window),
+            memory: Memory::new(born),
             ticker: environment.ticker,
             name,
             lanes: Stripes::default(),
@@ -417,6 +418,39 @@ impl Core {
         Some(to)
     }
 
+    /// Whether this memory can hold such a window.
+    pub(crate) fn can_take(&self, window: Window) -> Result<(), InvalidOptions> {
+        match (&self.memory, window) {
+            (Memory::Count(ring), Window::Count(calls)) if calls > ring.0.capacity() => {
+                let capacity = ring.0.capacity();
+                let why = format!("can hold {capacity} calls at most while the breaker lives");
+                Err(InvalidOptions::new("window", why))
+            }
+            (Memory::Time(_), Window::Time(_))
+            | (Memory::Count(_), Window::Count(_))
+            | (Memory::Consecutive(_), Window::Consecutive(_)) => Ok(()),
+            _ => Err(InvalidOptions::new("window", "keeps its kind while the breaker lives")),
+        }
+    }
+
+    /// Takes other settings, under a generation that nobody hears of. It ends what was counted
+    /// before the first of them is seen, so that nothing old is judged by them; the change of which
+    /// operators are told ends it in turn, and with it what was judged by some old and some new.
+    pub(crate) fn set(&self, options: Options) {
+        let mut book = self.book.lock();
+        loop {
+            let from = self.gate.word();
+            let until = self.gate.until(from);
+            let Some(between) = self.gate.change(from, Cause::Reconfigure) else { continue };
+            if let Some(until) = until {
+                self.gate.publish(between, until);
+            }
+            break;
+        }
+        self.dials.set(&options);
+        book.options = options;
+    }
+
     // --- what it shows ---
 
     /// What the window of this word holds.
@@ -424,17 +458,21 @@ impl Core {
         self.memory.figures(&self.lanes, &self.dials, word.generation(), self.ticker.now())
     }
 
+    /// Whether its window, or how it recovers, would be missed: calls of a time window, of other
+    /// windows only bad ones (the last good calls never leave those), and a recovery that has not
+    /// yet lasted for a whole window.
+    pub(crate) fn remembers_trouble(&self, word: Word) -> bool {
+        let figures = self.figures(word);
+        let is_time = matches!(self.memory, Memory::Time(_));
+        figures.failures > 0
+            || figures.slow > 0
+            || is_time && figures.calls > 0
+            || self.book.lock().is_recovering() && !self.was_well(word)
+    }
+
     /// Successes since birth.
     pub(crate) fn successes(&self) -> u64 {
         self.lanes.parts().map(|lane| lane.successes.get()).sum()
-    }
-
-    /// How many calls a count window can be set to, if it is one.
-    pub(crate) fn capacity(&self) -> Option<u32> {
-        match &self.memory {
-            Memory::Count(ring) => Some(ring.0.capacity()),
-            Memory::Time(_) | Memory::Consecutive(_) => None,
-        }
     }
 }
 

@@ -46,9 +46,7 @@ impl Controlled for Breaker {
             Action::Observe => self.observe(actor, why),
             Action::Release => self.release(actor, why),
             Action::Reconfigure { settings } => {
-                let changed = settings
-                    .iter()
-                    .try_fold(self.options(), |options, (name, value)| options.set(name, *value))?;
+                let changed = self.options().changed(settings)?;
                 self.reconfigure(changed, actor, why).map_err(ControlError::from)?
             }
         };

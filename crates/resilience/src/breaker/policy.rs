@@ -9,6 +9,7 @@
 //! | jitter | none | ±20 % | callers that broke together must not come back together |
 //! | probes | 1, any failure reopens | 3, by the same shares | one call is no evidence, in either direction |
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::control::ControlError;
@@ -322,8 +323,17 @@ impl Options {
         settings
     }
 
-    /// The same with one setting changed, by its name in [`Options::settings`].
-    pub(crate) fn set(self, name: &str, value: f64) -> Result<Self, ControlError> {
+    /// The same with these settings changed, by their names in [`Options::settings`]: each within
+    /// its own limits, and what bounds one another as it is in the end.
+    pub(crate) fn changed(self, settings: &BTreeMap<String, f64>) -> Result<Self, ControlError> {
+        let change = |options: Self, (name, value): (&String, &f64)| options.set(name, *value);
+        let changed = settings.iter().try_fold(self, change)?;
+        let (open, factor, cap) = (changed.open, changed.factor, changed.cap);
+        Ok(changed.with_open(open, factor, cap)?)
+    }
+
+    /// The same with one setting changed, whatever the others are.
+    fn set(self, name: &str, value: f64) -> Result<Self, ControlError> {
         let invalid = |why: String| ControlError::Invalid { setting: name.to_owned(), why };
         let seconds =
             || Duration::try_from_secs_f64(value).map_err(|_| invalid("must be a time".to_owned()));
@@ -331,7 +341,6 @@ impl Options {
             let is_count = value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value);
             if is_count { Ok(value as u32) } else { Err(invalid("must be a number".to_owned())) }
         };
-        let (open, factor, cap, is_strict) = (self.open, self.factor, self.cap, self.is_strict);
         let slow_rate = self.slow_rate;
         let changed = match (name, self.window) {
             ("window_seconds", Window::Time(_)) => self.with_window(Window::Time(seconds()?)),
@@ -346,11 +355,15 @@ impl Options {
             ("slow_seconds", _) if value == 0.0 => Ok(self.without_slow_calls()),
             ("slow_seconds", _) => self.with_slow_calls(seconds()?, slow_rate),
             ("min_calls", _) => self.with_min_calls(count()?),
-            ("open_seconds", _) => self.with_open(seconds()?, factor, cap),
-            ("open_factor", _) => self.with_open(open, value, cap),
-            ("open_cap_seconds", _) => self.with_open(open, factor, seconds()?),
+            ("open_seconds", _) => {
+                time("open_seconds", seconds()?).map(|open| Self { open, ..self })
+            }
+            ("open_factor", _) => Ok(Self { factor: value, ..self }),
+            ("open_cap_seconds", _) => {
+                time("open_cap_seconds", seconds()?).map(|cap| Self { cap, ..self })
+            }
             ("jitter", _) => self.with_jitter(value),
-            ("probes", _) if is_strict => self.with_success_threshold(count()?),
+            ("probes", _) if self.is_strict => self.with_success_threshold(count()?),
             ("probes", _) => self.with_probes(count()?),
             ("probing_max_seconds", _) => self.with_probing_max(seconds()?),
             _ => {

@@ -128,6 +128,27 @@ fn settings_change_live_and_nothing_counted_before_is_judged_by_them() {
     assert!(rig.admit().is_ok());
 }
 
+/// The new settings are seen one by one while calls run; none of them judges what was counted
+/// before, because that generation is over when the first is seen.
+#[test]
+fn a_result_that_meets_new_settings_half_way_opens_nothing_by_what_was_counted_before() {
+    let options = Options::recommended().with_window(Window::Time(SECOND * 10)).unwrap();
+    let rig = rig(options.clone());
+    rig.ok(10);
+    rig.fail(8);
+    let early = rig.admit().unwrap();
+    rig.breaker.core().set(options.with_min_calls(2).unwrap());
+    // Its word is no longer the present one, though no change was told yet.
+    assert_eq!(early.failure(QUICK), Recorded::Late);
+    assert!(rig.is(State::Closed) && rig.path().is_empty());
+    // An open breaker keeps its end through all of it.
+    rig.fail(2);
+    assert!(rig.is(State::Open));
+    let before = rig.breaker.view().remaining_open;
+    rig.breaker.core().set(Options::recommended());
+    assert_eq!(rig.breaker.view().remaining_open, before);
+}
+
 #[test]
 fn what_cannot_change_while_it_lives_is_refused_and_nothing_moves() {
     let rig = rig(Options::recommended().with_window(Window::Count(50)).unwrap());
