@@ -24,6 +24,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use metrics::Counter;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -54,6 +55,7 @@ struct Shared {
     estimate: Mutex<Estimate>,
     switch: Switch,
     numbers: Numbers,
+    cancelled: Counter,
 }
 
 /// A call that runs, and has not told how it ended.
@@ -88,7 +90,6 @@ impl AdaptiveLimit {
         let estimate = options.estimate();
         let numbers =
             Numbers::new("adaptive_limit", name, &[Reason::LimitReached, Reason::Isolated]);
-        numbers.limit.set(estimate.limit() as f64);
         let shared = Shared {
             name,
             origin: Instant::now(),
@@ -96,6 +97,7 @@ impl AdaptiveLimit {
             limit: AtomicUsize::new(estimate.limit()),
             estimate: Mutex::new(estimate),
             switch: Switch::default(),
+            cancelled: numbers.cancelled(),
             numbers,
         };
         Self { shared: Arc::new(shared) }
@@ -163,10 +165,7 @@ impl AdaptiveLimit {
     fn learn(&self, change: impl FnOnce(&mut Estimate)) {
         let mut estimate = self.shared.estimate.lock();
         change(&mut estimate);
-        let limit = estimate.limit();
-        if self.shared.limit.swap(limit, Ordering::Relaxed) != limit {
-            self.shared.numbers.limit.set(limit as f64);
-        }
+        self.shared.limit.store(estimate.limit(), Ordering::Relaxed);
     }
 }
 
@@ -214,7 +213,7 @@ impl Slot {
     /// The call was given up by its caller.
     fn cancelled(&self, call: Untold) {
         let shared = &self.limit.shared;
-        shared.numbers.cancelled.increment(1);
+        shared.cancelled.increment(1);
         let now = Instant::now();
         let took = now.saturating_duration_since(call.began);
         let is_expired = call.deadline.is_some_and(|deadline| deadline <= now);

@@ -92,8 +92,8 @@ impl Acquire {
     fn ask(bulkhead: &Bulkhead, ticket: Ticket, waker: Waker) -> Option<Permit> {
         let mut state = bulkhead.shared.state.lock();
         let (permit, former) = match state.places.ask(ticket) {
-            Turn::Place => (Some(bulkhead.permit(&state, true)), None),
-            Turn::Pass(former) => (Some(bulkhead.permit(&state, false)), Some(former)),
+            Turn::Place => (Some(bulkhead.permit(true)), None),
+            Turn::Pass(former) => (Some(bulkhead.permit(false)), Some(former)),
             Turn::NotYet => (None, state.places.rewake(ticket, waker)),
         };
         // A waker may be the last thing that keeps a task, and a place of this bulkhead.
@@ -123,7 +123,7 @@ impl Future for Acquire {
         }
         *this.ticket = None;
         let waited = this.since.map_or(Duration::ZERO, |since| since.elapsed());
-        bulkhead.shared.numbers.wait.record(waited.as_secs_f64());
+        bulkhead.shared.waits.record(waited.as_secs_f64());
         Poll::Ready(permit.ok_or_else(|| {
             // A place that was given between the question and now goes to the next.
             bulkhead.leave(ticket);

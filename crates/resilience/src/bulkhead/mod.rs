@@ -46,6 +46,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use metrics::Histogram;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -71,6 +72,7 @@ struct Shared {
     name: PolicyName,
     state: Mutex<State>,
     numbers: Numbers,
+    waits: Histogram,
 }
 
 #[derive(Debug)]
@@ -113,10 +115,10 @@ impl Bulkhead {
             Reason::Isolated,
         ];
         let numbers = Numbers::new("bulkhead", name, &reasons);
-        numbers.limit.set(options.places as f64);
+        let waits = numbers.waits();
         let places = Places::new(options.places, options.queue);
         let state = Mutex::new(State { places, max_wait: options.max_wait });
-        Self { shared: Arc::new(Shared { name, state, numbers }) }
+        Self { shared: Arc::new(Shared { name, state, numbers, waits }) }
     }
 
     /// Its name.
@@ -186,8 +188,8 @@ impl Bulkhead {
     /// Takes a place, or says what to do without one.
     fn enter(&self, state: &mut State) -> Entry {
         match state.places.take() {
-            Take::Place => Entry::Inside(self.permit(state, true)),
-            Take::Pass => Entry::Inside(self.permit(state, false)),
+            Take::Place => Entry::Inside(self.permit(true)),
+            Take::Pass => Entry::Inside(self.permit(false)),
             Take::Isolated => Entry::Rejected(self.shared.numbers.reject(Reason::Isolated)),
             Take::Busy if state.max_wait.is_zero() || !state.places.has_room() => {
                 Entry::Rejected(self.full(state))
@@ -202,19 +204,12 @@ impl Bulkhead {
         self.shared.numbers.reject(Reason::BulkheadFull).with_measured("taken", taken, places)
     }
 
-    /// The permit of a place that was just taken; under the lock, so that the gauge is exact.
-    fn permit(&self, state: &State, is_counted: bool) -> Permit {
-        self.shared.numbers.taken.set(state.places.taken() as f64);
+    fn permit(&self, is_counted: bool) -> Permit {
         Permit { bulkhead: self.clone(), is_counted }
     }
 
     fn release(&self) {
-        let next = {
-            let mut state = self.shared.state.lock();
-            let next = state.places.release();
-            self.shared.numbers.taken.set(state.places.taken() as f64);
-            next
-        };
+        let next = self.shared.state.lock().places.release();
         // Outside the lock: waking can run code of others.
         if let Some(next) = next {
             next.wake();
@@ -230,13 +225,7 @@ impl Bulkhead {
 
     /// Changes the state, and wakes whoever got a place by it.
     fn change(&self, change: impl FnOnce(&mut State) -> Vec<Waker>) {
-        let woken = {
-            let mut state = self.shared.state.lock();
-            let woken = change(&mut state);
-            self.shared.numbers.taken.set(state.places.taken() as f64);
-            self.shared.numbers.limit.set(state.places.limit() as f64);
-            woken
-        };
+        let woken = change(&mut self.shared.state.lock());
         woken.into_iter().for_each(Waker::wake);
     }
 }

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use metrics::Histogram;
 use tokio::time::Instant;
 
 use crate::control::{Action, ControlError, Controlled, View};
@@ -66,6 +67,7 @@ struct Shared {
     full_at: AtomicU64,
     settings: Settings,
     numbers: Numbers,
+    waits: Histogram,
 }
 
 /// A call that may not begin yet.
@@ -83,12 +85,14 @@ impl RateLimit {
     /// A full bucket.
     pub fn new(name: impl Into<PolicyName>, rate: Rate) -> Self {
         let name = name.into();
+        let numbers = Numbers::new("rate_limit", name, &[Reason::RateLimited, Reason::Isolated]);
         let shared = Shared {
             name,
             origin: Instant::now(),
             full_at: AtomicU64::new(0),
             settings: Settings::new(rate),
-            numbers: Numbers::new("rate_limit", name, &[Reason::RateLimited, Reason::Isolated]),
+            waits: numbers.waits(),
+            numbers,
         };
         Self { shared: Arc::new(shared) }
     }

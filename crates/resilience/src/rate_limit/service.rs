@@ -68,7 +68,7 @@ where
                 // The service that was made ready must be the one that is called.
                 let clone = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, clone);
-                self.limit.shared.numbers.wait.record(turn.wait().as_secs_f64());
+                self.limit.shared.waits.record(turn.wait().as_secs_f64());
                 Paced::waiting(turn, ready, request)
             }
         }

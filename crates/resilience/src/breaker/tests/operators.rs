@@ -222,7 +222,6 @@ fn d12_one_gauge_per_state_sums_to_one_and_outcomes_are_counted_by_name() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     metrics::with_local_recorder(&recorder, || {
-        crate::metrics::describe();
         let rig = rig(Options::classic());
         let late = rig.admit().unwrap();
         rig.ok(3);
@@ -254,4 +253,6 @@ fn d12_one_gauge_per_state_sums_to_one_and_outcomes_are_counted_by_name() {
     assert_eq!(breaker("rejected_calls", ",reason=\"open\""), 1.0);
     assert_eq!(breaker("changes", ""), 1.0);
     assert_eq!(breaker("slow_calls", ""), 0.0);
+    let text = text.lines().find(|line| line.starts_with("# HELP switchboard_resilience_breaker_state"));
+    assert!(text.is_some(), "who reads the numbers is told what they mean");
 }
