@@ -102,12 +102,14 @@ pub enum CallError<E> {
 
 impl Rejected {
     /// By this policy, for this reason.
+    #[inline]
     pub const fn new(policy: PolicyName, reason: Reason) -> Self {
         Self { policy, reason, retry_after: None, measured: None }
     }
 
     /// The same, with what was measured when it was decided.
     #[must_use]
+    #[inline]
     pub const fn with_measured(mut self, what: &'static str, value: u64, limit: u64) -> Self {
         self.measured = Some(Measured { what, value, limit });
         self
@@ -115,6 +117,7 @@ impl Rejected {
 
     /// The same, with when another try has a chance.
     #[must_use]
+    #[inline]
     pub const fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
         self

@@ -93,15 +93,25 @@ impl Core {
         if word.is(State::Closed) {
             return Ok(Ticket { word, began: now });
         }
+        if let Some(refusal) = self.refuse_quickly(word, now) {
+            return Err(refusal);
+        }
+        self.admit_by_gate(now)
+    }
+
+    /// The rejection of an open breaker, where this thread can count it without the others: nearly
+    /// all of them.
+    #[inline(always)]
+    fn refuse_quickly(&self, word: Word, now: u64) -> Option<Refusal> {
         if word.is(State::Open)
             && let Some(until) = self.gate.until(word)
             && now <= until
             && let Some(lane) = self.lanes.own()
         {
             lane.rejected[0].add_alone();
-            return Err(Refusal::open(self.name, until + 1 - now));
+            return Some(Refusal::open(self.name, until + 1 - now));
         }
-        self.admit_by_gate(now)
+        None
     }
 
     #[cold]
@@ -136,19 +146,30 @@ impl Core {
     }
 
     /// Whether a call would be kept back now. Changes nothing.
+    // Inlined with what it asks, because it is asked before every call: closed, it is one load.
+    #[inline(always)]
     pub(crate) fn would_keep(&self) -> bool {
         let word = self.gate.word();
-        match word.state() {
-            State::Isolated => true,
-            State::Open => self.gate.until(word).is_none_or(|until| self.ticker.now() <= until),
-            _ => false,
+        if word.is(State::Open) {
+            return self.gate.until(word).is_none_or(|until| self.ticker.now() <= until);
         }
+        word.is(State::Isolated)
     }
 
     /// The rejection of a call for which nobody asked the service whether it is ready, because the
     /// breaker would have kept it.
+    #[inline(always)]
     pub(crate) fn keep_unready(&self) -> Refusal {
         let (word, now) = (self.gate.word(), self.ticker.now());
+        match self.refuse_quickly(word, now) {
+            Some(refusal) => refusal,
+            None => self.keep_unready_slowly(word, now),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep_unready_slowly(&self, word: Word, now: u64) -> Refusal {
         self.keep(match word.state() {
             State::Isolated => Kept::Isolated,
             State::Open => {

@@ -1,6 +1,7 @@
 //! The earlier of two limits holds, is told to whoever comes next, and drops what runs.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use switchboard_core::BoxError;
@@ -8,6 +9,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::DeadlineLayer;
+use crate::probe::poll_once;
 use crate::{Call, Reason, Rejected, SeamError};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -58,6 +60,14 @@ async fn d1_expired_on_arrival_the_inner_service_is_not_called() {
     let answer: Result<(), Rejected> = service.ready().await.unwrap().call((call, ())).await;
     let expected = Rejected::new("orders".into(), Reason::DeadlineExceeded);
     assert_eq!(answer, Err(expected));
+}
+
+/// Without a runtime a timer could not even be made.
+#[test]
+fn an_answer_that_is_there_at_once_makes_no_timer() {
+    let inner = service_fn(|_: (Call, ())| std::future::ready(Ok::<_, Rejected>(7)));
+    let answer = DeadlineLayer::new(seconds(5)).layer(inner).call((Call::new(), ()));
+    assert_eq!(poll_once(std::pin::pin!(answer)), Poll::Ready(Ok(7)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,13 +58,12 @@ where
         {
             max_wait = max_wait.min(remaining);
         }
-        match self.limit.reserve(max_wait) {
+        match self.limit.take(max_wait) {
             Err(refused) => Paced::rejected(refused.rejected),
-            Ok(turn) if turn.wait().is_zero() => {
-                turn.used();
-                Paced::running(self.inner.call(request))
-            }
+            Ok(turn) if turn.wait.is_zero() => Paced::running(self.inner.call(request)),
             Ok(turn) => {
+                // Before anything else can fail, so that the turn is given back if it does.
+                let turn = self.limit.reserved(turn);
                 // The service that was made ready must be the one that is called.
                 let clone = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, clone);
