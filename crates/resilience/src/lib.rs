@@ -88,7 +88,7 @@ mod trial;
 
 pub use adaptive::{AdaptiveLimit, AdaptiveLimitLayer};
 pub use admitted::Admitted;
-pub use backoff::{Backoff, InvalidBackoff};
+pub use backoff::Backoff;
 pub use breaker::{Breaker, BreakerLayer};
 pub use budget::Budget;
 pub use bulkhead::{Bulkhead, BulkheadLayer, Pools};

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use crate::control::{Action, ControlError};
 
-/// Options that cannot be meant. Says which policy, and what it can be.
+/// Options that cannot be meant, of any policy. Says which policy, which of its settings where it
+/// has a name, and what it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {kind}: {why}")]
+#[error("invalid {kind}: {}{}{why}", .setting.unwrap_or(""), .setting.map_or("", |_| ": "))]
 pub struct InvalidOptions {
     kind: &'static str,
+    setting: Option<&'static str>,
     why: &'static str,
 }
 
@@ -41,7 +43,19 @@ pub(crate) struct Changes<'a>(&'a BTreeMap<String, f64>);
 
 impl InvalidOptions {
     pub(crate) const fn new(kind: &'static str, why: &'static str) -> Self {
-        Self { kind, why }
+        Self { kind, setting: None, why }
+    }
+
+    /// Of one setting, by the name that operators use.
+    pub(crate) const fn of(kind: &'static str, setting: &'static str, why: &'static str) -> Self {
+        Self { kind, setting: Some(setting), why }
+    }
+}
+
+impl From<InvalidOptions> for ControlError {
+    fn from(invalid: InvalidOptions) -> Self {
+        let InvalidOptions { kind, setting, why } = invalid;
+        Self::Invalid { setting: setting.unwrap_or(kind).to_owned(), why: why.to_owned() }
     }
 }
 

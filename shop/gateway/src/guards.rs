@@ -19,7 +19,7 @@ use shop_edge::Problem;
 use switchboard_core::{Clock, Priority, Rng};
 use switchboard_resilience::breaker::{Breaker, Environment, Options};
 use switchboard_resilience::budget::{Budget, Policy};
-use switchboard_resilience::bulkhead::{self, Bulkhead, Permit, Pools};
+use switchboard_resilience::bulkhead::{self, Bulkhead, Place, Pools};
 use switchboard_resilience::control::{Health, Status};
 use switchboard_resilience::fallback::{Cause, Degraded, Source, StaleCache};
 use switchboard_resilience::hold::Held;
@@ -166,7 +166,7 @@ impl Guards {
 
 impl Passing<'_> {
     /// A place among the calls of its importance.
-    pub(crate) async fn place(&self) -> Result<Permit, Response> {
+    pub(crate) async fn place(&self) -> Result<Place, Response> {
         let pool = self.guards.pools.of(self.call.priority);
         pool.acquire(&self.call).await.map_err(|rejected| self.instead(&rejected))
     }
@@ -174,7 +174,7 @@ impl Passing<'_> {
     /// Makes one attempt after another, each judged by the breaker, until one is final.
     pub(crate) async fn attempts<F>(
         mut self,
-        place: Permit,
+        place: Place,
         mut attempt: impl FnMut(Call) -> F,
     ) -> Response
     where

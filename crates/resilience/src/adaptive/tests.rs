@@ -187,9 +187,9 @@ async fn calls_above_the_limit_are_rejected_at_once() {
     assert_eq!(error.reason, Reason::LimitReached);
     drop(first.ignored());
     assert_eq!(limit.running(), 1);
-    let slot = second.succeeded();
+    let place = second.succeeded();
     assert_eq!(limit.running(), 1, "its body may still run");
-    drop(slot);
+    drop(place);
     assert_eq!(limit.running(), 0);
 }
 

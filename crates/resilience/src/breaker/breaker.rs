@@ -9,12 +9,13 @@ use super::environment::Environment;
 use super::keyed::Share;
 use super::layer::BreakerLayer;
 use super::permit::{Held, OwnedPermit, Pass, Permit, Refusal};
-use super::policy::{InvalidOptions, Options, Window};
+use super::policy::{Options, Window};
 use super::replay::Trace;
 use super::state::{Cause, State};
 use super::totals::Totals;
 use crate::control::{Health, Status};
 use crate::events::Event;
+use crate::settings::InvalidOptions;
 use crate::ticker::Ticker;
 use crate::{Classifier, Outcome, PolicyName, Rejected};
 

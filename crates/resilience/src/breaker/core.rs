@@ -15,7 +15,7 @@ use super::environment::Environment;
 use super::gate::{Gate, Kept};
 use super::keyed::Share;
 use super::permit::{Recorded, Refusal, Ticket};
-use super::policy::{InvalidOptions, Options, Window};
+use super::policy::{Options, Window, invalid};
 use super::probes::{Decision, Ended};
 use super::replay::{Ending, Tape};
 use super::state::{Cause, State};
@@ -24,6 +24,7 @@ use super::window::{Figures, Good, Judged, Lane, Mark, Memory};
 use super::word::Word;
 use crate::events::{Event, Events};
 use crate::stripes::{Padded, Stripe, Stripes};
+use crate::settings::InvalidOptions;
 use crate::ticker::{Ticker, ticks};
 use crate::{Outcome, PolicyName};
 
@@ -443,14 +444,12 @@ impl Core {
     pub(crate) fn can_take(&self, window: Window) -> Result<(), InvalidOptions> {
         match (&self.memory, window) {
             (Memory::Count(ring), Window::Count(calls)) if calls > ring.0.capacity() => {
-                let capacity = ring.0.capacity();
-                let why = format!("can hold {capacity} calls at most while the breaker lives");
-                Err(InvalidOptions::new("window", why))
+                Err(invalid("window", "holds no more calls than at its birth while it lives"))
             }
             (Memory::Time(_), Window::Time(_))
             | (Memory::Count(_), Window::Count(_))
             | (Memory::Consecutive(_), Window::Consecutive(_)) => Ok(()),
-            _ => Err(InvalidOptions::new("window", "keeps its kind while the breaker lives")),
+            _ => Err(invalid("window", "keeps its kind while the breaker lives")),
         }
     }
 

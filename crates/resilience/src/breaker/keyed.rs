@@ -21,11 +21,12 @@ use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use super::breaker::Breaker;
 use super::environment::Environment;
 use super::permit::OwnedPermit;
-use super::policy::{InvalidOptions, Options, Window};
+use super::policy::{Options, Window, invalid};
 use super::state::{Cause, State};
 use super::word::Word;
 use crate::control::{Action, ControlError, Controlled, View};
 use crate::metrics as names;
+use crate::settings::InvalidOptions;
 use crate::ticker::ticks;
 use crate::{PolicyName, Rejected};
 
@@ -107,7 +108,7 @@ impl Limits {
     /// [`InvalidOptions`] for any other number.
     pub fn with_keys(mut self, keys: usize) -> Result<Self, InvalidOptions> {
         if !(1..=1_000_000).contains(&keys) {
-            return Err(InvalidOptions::new("keys", "must be 1 to 1000000"));
+            return Err(invalid("keys", "must be 1 to 1000000"));
         }
         self.keys = keys;
         Ok(self)
@@ -126,7 +127,7 @@ impl Limits {
     /// [`InvalidOptions`] for any other share.
     pub fn with_max_open(mut self, share: f64) -> Result<Self, InvalidOptions> {
         if !(share > 0.0 && share <= 1.0) {
-            return Err(InvalidOptions::new("max_open", "must lie above 0 and not above 1"));
+            return Err(invalid("max_open", "must lie above 0 and not above 1"));
         }
         self.open = Some(share);
         Ok(self)

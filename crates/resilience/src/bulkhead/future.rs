@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use super::{Acquire, Permit};
+use super::{Acquire, Place};
 use crate::hold::Hold;
 use crate::{Rejected, SeamError};
 
@@ -31,15 +31,15 @@ pin_project! {
         // The request is an option because it leaves before this state does.
         Waiting { #[pin] acquire: Acquire, ready: S, request: Option<R> },
         // Fields drop in this order: the work ends before its place is free.
-        Running { #[pin] future: F, permit: Option<Permit> },
+        Running { #[pin] future: F, place: Option<Place> },
     }
 }
 
 // === impl Running ===
 
 impl<S: Service<R>, R, H> Running<S, R, H> {
-    pub(super) fn new(future: S::Future, permit: Permit) -> Self {
-        Self::of(State::Running { future, permit: Some(permit) })
+    pub(super) fn new(future: S::Future, place: Place) -> Self {
+        Self::of(State::Running { future, place: Some(place) })
     }
 
     pub(super) fn waiting(acquire: Acquire, ready: S, request: R) -> Self {
@@ -59,7 +59,7 @@ impl<S, R, H> Future for Running<S, R, H>
 where
     S: Service<R>,
     S::Error: SeamError,
-    H: Hold<S::Response, Permit>,
+    H: Hold<S::Response, Place>,
 {
     type Output = Result<H::Held, S::Error>;
 
@@ -69,19 +69,19 @@ where
             match state.as_mut().project() {
                 StateProj::Rejected { rejected } => return Poll::Ready(Err((*rejected).into())),
                 StateProj::Waiting { acquire, ready, request } => {
-                    let permit = match ready!(acquire.poll(cx)) {
-                        Ok(permit) => permit,
+                    let place = match ready!(acquire.poll(cx)) {
+                        Ok(place) => place,
                         Err(rejected) => return Poll::Ready(Err(rejected.into())),
                     };
                     // Polled again after its end, it waits for ever.
                     let Some(request) = request.take() else { return Poll::Pending };
                     let future = ready.call(request);
-                    state.set(State::Running { future, permit: Some(permit) });
+                    state.set(State::Running { future, place: Some(place) });
                 }
-                StateProj::Running { future, permit } => {
+                StateProj::Running { future, place } => {
                     let answer = ready!(future.poll(cx));
-                    let Some(permit) = permit.take() else { return Poll::Pending };
-                    return Poll::Ready(answer.map(|answer| H::hold(answer, permit)));
+                    let Some(place) = place.take() else { return Poll::Pending };
+                    return Poll::Ready(answer.map(|answer| H::hold(answer, place)));
                 }
             }
         }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A call asks for its place when it is called, not when the service is asked whether it is ready: a server asks that for each idle
-//! connection, and a thousand of them would hold a thousand places (D4). A place is held by a [`Permit`], which frees it when dropped,
+//! connection, and a thousand of them would hold a thousand places (D4). A [`Place`] is free again when it is dropped,
 //! wherever that happens; take one by hand for work that outlives its future, such as a blocking task.
 //!
 //! Not for limiting how *often* something happens: that is a [rate limit](crate::rate_limit).
@@ -21,9 +21,9 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
 //! let thumbnails = Bulkhead::new("thumbnails", Options::new(2).unwrap());
-//! let permit = thumbnails.try_acquire().expect("two places are free");
+//! let place = thumbnails.try_acquire().expect("two places are free");
 //! let work = tokio::task::spawn_blocking(move || {
-//!     let _permit = permit; // The place is taken until the work has ended, whoever still waits.
+//!     let _place = place; // The place is taken until the work has ended, whoever still waits.
 //!     6 * 7
 //! });
 //! assert_eq!(work.await.unwrap(), 42);
@@ -85,7 +85,7 @@ struct State {
 /// thread or a body.
 #[derive(Debug)]
 #[must_use = "the place is free again when this is dropped"]
-pub struct Permit {
+pub struct Place {
     bulkhead: Bulkhead,
     /// Not while the bulkhead is disabled: then nothing is counted, and nothing is given back.
     is_counted: bool,
@@ -95,7 +95,7 @@ pub struct Permit {
 #[derive(Debug)]
 enum Entry {
     /// It has a place.
-    Inside(Permit),
+    Inside(Place),
     /// It may wait for one, if the queue still has room when it joins.
     Queue,
     /// It goes away.
@@ -130,10 +130,10 @@ impl Bulkhead {
     ///
     /// # Errors
     /// [`Reason::BulkheadFull`], or [`Reason::Isolated`] when an operator lets nothing through.
-    pub fn try_acquire(&self) -> Result<Permit, Rejected> {
+    pub fn try_acquire(&self) -> Result<Place, Rejected> {
         let mut state = self.shared.state.lock();
         match self.enter(&mut state) {
-            Entry::Inside(permit) => Ok(permit),
+            Entry::Inside(place) => Ok(place),
             Entry::Rejected(rejected) => Err(rejected),
             Entry::Queue => Err(self.full(&state)),
         }
@@ -188,8 +188,8 @@ impl Bulkhead {
     /// Takes a place, or says what to do without one.
     fn enter(&self, state: &mut State) -> Entry {
         match state.places.take() {
-            Take::Place => Entry::Inside(self.permit(true)),
-            Take::Pass => Entry::Inside(self.permit(false)),
+            Take::Place => Entry::Inside(self.place(true)),
+            Take::Pass => Entry::Inside(self.place(false)),
             Take::Isolated => Entry::Rejected(self.shared.numbers.reject(Reason::Isolated)),
             Take::Busy if state.max_wait.is_zero() || !state.places.has_room() => {
                 Entry::Rejected(self.full(state))
@@ -204,8 +204,8 @@ impl Bulkhead {
         self.shared.numbers.reject(Reason::BulkheadFull).with_measured("taken", taken, places)
     }
 
-    fn permit(&self, is_counted: bool) -> Permit {
-        Permit { bulkhead: self.clone(), is_counted }
+    fn place(&self, is_counted: bool) -> Place {
+        Place { bulkhead: self.clone(), is_counted }
     }
 
     fn release(&self) {
@@ -243,9 +243,9 @@ impl shed::Signal for Bulkhead {
     }
 }
 
-// === impl Permit ===
+// === impl Place ===
 
-impl Drop for Permit {
+impl Drop for Place {
     fn drop(&mut self) {
         if self.is_counted {
             self.bulkhead.release();

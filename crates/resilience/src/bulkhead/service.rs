@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use tower::Service;
 
-use super::{Bulkhead, Choose, Entry, Permit, Running};
+use super::{Bulkhead, Choose, Entry, Place, Running};
 use crate::hold::{Hold, UntilAnswer};
 use crate::{Carries, Reason, SeamError};
 
@@ -48,7 +48,7 @@ where
     S::Error: SeamError,
     R: Carries,
     C: Choose<R>,
-    H: Hold<S::Response, Permit>,
+    H: Hold<S::Response, Place>,
 {
     type Response = H::Held;
     type Error = S::Error;
@@ -67,7 +67,7 @@ where
         // Bound first, so that the lock is not held while the service is called.
         let entry = bulkhead.enter(&mut bulkhead.shared.state.lock());
         match entry {
-            Entry::Inside(permit) => Running::new(self.inner.call(request), permit),
+            Entry::Inside(place) => Running::new(self.inner.call(request), place),
             Entry::Rejected(rejected) => Running::rejected(rejected),
             Entry::Queue => {
                 let acquire = bulkhead.acquire(&call);

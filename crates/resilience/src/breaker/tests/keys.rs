@@ -184,6 +184,6 @@ fn a_set_is_set_as_a_whole_or_not_at_all() {
     let born = small.options();
     assert_eq!(born.settings()[0], ("window_calls", 50.0));
     let error = calls(51.0, 7.0).unwrap_err().to_string();
-    assert_eq!(error, "`window`: can hold 50 calls at most while the breaker lives");
+    assert_eq!(error, "`window`: holds no more calls than at its birth while it lives");
     assert_eq!((small.options(), keyed.get(&2).options()), (born.clone(), born));
 }

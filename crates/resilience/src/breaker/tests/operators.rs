@@ -157,7 +157,7 @@ fn what_cannot_change_while_it_lives_is_refused_and_nothing_moves() {
     let error = rig.breaker.reconfigure(longer, "ann", "more").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "invalid breaker: window: can hold 50 calls at most while the breaker lives"
+        "invalid breaker: window: holds no more calls than at its birth while it lives"
     );
     assert!(rig.breaker.reconfigure(Options::classic(), "ann", "other").is_err());
     assert_eq!(rig.breaker.generation(), generation);

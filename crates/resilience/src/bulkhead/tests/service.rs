@@ -65,12 +65,12 @@ async fn trap_07_a_call_that_is_dropped_at_any_moment_leaves_nothing_behind() {
     dropped_after_each_poll(
         || {
             // Somebody else has the place for a while, so that the call waits, runs and ends.
-            let permit = bulkhead.try_acquire().unwrap();
+            let place = bulkhead.try_acquire().unwrap();
             let mut service = service.clone();
             async move {
                 let busy = async {
                     tokio::time::sleep(Duration::from_millis(5)).await;
-                    drop(permit);
+                    drop(place);
                 };
                 let call = async { service.ready().await?.call(taking(10)).await };
                 tokio::join!(busy, call).1
