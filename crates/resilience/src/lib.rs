@@ -30,7 +30,7 @@
 //! - [`rejected`] the one error that policies make
 //! - [`control`] what an operator sees and can do
 //! - [`events`] what policies tell; [`metrics`] and [`numbers`] what they count
-//! - [`ticker`] monotone milliseconds for the price of a load
+//! - [`ticker`] monotone milliseconds for the price of a load, for breakers
 //! - [`hold`] how long a call holds its place: until its answer, or until the end of its body
 //!
 //! The layers, from the outside in, and what puts them together:
@@ -77,6 +77,8 @@ pub mod timeout;
 
 mod admitted;
 mod atomic;
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod probe;
 mod settings;

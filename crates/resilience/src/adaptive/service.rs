@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use tower::Service;
 
-use super::{AdaptiveLimit, Sampled, Place};
+use super::{AdaptiveLimit, Place, Sampled};
 use crate::hold::{Hold, UntilAnswer};
 use crate::{Carries, Classifier, SeamError};
 

@@ -23,8 +23,8 @@ use super::totals::{Late, Rare};
 use super::window::{Figures, Good, Judged, Lane, Mark, Memory};
 use super::word::Word;
 use crate::events::{Event, Events};
-use crate::stripes::{Padded, Stripe, Stripes};
 use crate::settings::InvalidOptions;
+use crate::stripes::{Padded, Stripe, Stripes};
 use crate::ticker::{Ticker, ticks};
 use crate::{Outcome, PolicyName};
 

@@ -95,7 +95,8 @@ const USED_PRECISION_MS: u64 = 256;
 // === impl Limits ===
 
 impl Default for Limits {
-    /// 10 000 keys, forgettable after a minute, of which all may be open.
+    /// 10 000 keys, forgettable after a minute without trouble and an hour with, of which all may be
+    /// open.
     fn default() -> Self {
         Self { keys: 10_000, idle: Duration::from_secs(60), open: None }
     }
@@ -114,7 +115,8 @@ impl Limits {
         Ok(self)
     }
 
-    /// How long a key must be quiet before it may be forgotten. Default: a minute.
+    /// How long a key must be quiet before it may be forgotten; sixty times as long if it remembers
+    /// failures that no time takes away, or is open and long overdue. Default: a minute.
     #[must_use]
     pub fn with_idle(mut self, idle: Duration) -> Self {
         self.idle = idle;
@@ -310,7 +312,9 @@ impl<K: Send + Sync> Controlled for Keyed<K> {
                 // Those that are made from now on have it already.
                 let mut refused = None;
                 self.for_each(|breaker| {
-                    refused = breaker.reconfigure(changed.clone(), actor, why).err().or(refused.take());
+                    if let Err(invalid) = breaker.reconfigure(changed.clone(), actor, why) {
+                        refused = Some(invalid);
+                    }
                 });
                 debug_assert_eq!(refused, None, "the memories of a set differ");
                 refused.map_or(Ok(()), |refused| Err(refused.into()))

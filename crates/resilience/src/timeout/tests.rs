@@ -41,7 +41,11 @@ async fn d2_an_attempt_that_takes_too_long_is_dropped_at_its_limit() {
 #[tokio::test(start_paused = true)]
 async fn d1_what_remains_of_the_call_holds_when_it_is_less() {
     assert_eq!(check(Some(1), 60).await, (Err(Reason::TimedOut), seconds(1)), "it was running");
-    assert_eq!(check(Some(2), 60).await, (Err(Reason::TimedOut), seconds(2)), "both limits at once");
+    assert_eq!(
+        check(Some(2), 60).await,
+        (Err(Reason::TimedOut), seconds(2)),
+        "both limits at once"
+    );
     assert_eq!(check(Some(0), 0).await, (Err(Reason::DeadlineExceeded), seconds(0)));
 }
 

@@ -49,10 +49,9 @@ fn b16_a_quiet_key_with_an_empty_window_makes_room_and_a_bad_one_does_not() {
 /// No time takes a failure out of these windows, so quiet alone does not make them forgettable.
 #[test]
 fn b16_failures_that_stay_are_kept_until_they_are_old() {
-    for options in [
-        Options::classic(),
-        Options::recommended().with_window(Window::Count(50)).unwrap(),
-    ] {
+    for options in
+        [Options::classic(), Options::recommended().with_window(Window::Count(50)).unwrap()]
+    {
         let (keyed, ticker, _) = keyed(options, Limits::default().with_keys(1).unwrap());
         fail(&keyed, 1, 1);
         ticker.advance(SECOND * 3_599);

@@ -253,6 +253,7 @@ fn d12_one_gauge_per_state_sums_to_one_and_outcomes_are_counted_by_name() {
     assert_eq!(breaker("rejected_calls", ",reason=\"open\""), 1.0);
     assert_eq!(breaker("changes", ""), 1.0);
     assert_eq!(breaker("slow_calls", ""), 0.0);
-    let text = text.lines().find(|line| line.starts_with("# HELP switchboard_resilience_breaker_state"));
+    let text =
+        text.lines().find(|line| line.starts_with("# HELP switchboard_resilience_breaker_state"));
     assert!(text.is_some(), "who reads the numbers is told what they mean");
 }
