@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::{Bulkhead, Options};
 use crate::Call;
 use crate::control::{Action, Controlled};
-use crate::probe::poll_once;
 use crate::shed::Signal;
+use crate::trial::poll_once;
 use crate::{Reason, Rejected};
 use tokio::time::Instant;
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::DeadlineLayer;
-use crate::probe::poll_once;
+use crate::trial::poll_once;
 use crate::{Call, Reason, Rejected, SeamError};
 
 const fn seconds(seconds: u64) -> Duration {

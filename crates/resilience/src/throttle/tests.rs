@@ -9,7 +9,8 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{Throttle, ThrottleLayer, Window};
 use crate::control::{Action, Controlled};
-use crate::probe::{Probe, poll_once, taking};
+use crate::probe::{Probe, taking};
+use crate::trial::poll_once;
 use crate::{Outcome, Reason, Rejected};
 
 fn throttle() -> Throttle {
