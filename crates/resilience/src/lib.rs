@@ -77,6 +77,7 @@ pub mod timeout;
 
 mod admitted;
 mod atomic;
+mod delayed;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]
@@ -98,6 +99,7 @@ pub use call::{Call, Carries};
 pub use chaos::ChaosLayer;
 pub use control::Registry;
 pub use deadline::{Deadline, DeadlineLayer};
+pub use delayed::Delayed;
 pub use events::{Event, Events};
 pub use fallback::FallbackLayer;
 pub use hedge::HedgeLayer;

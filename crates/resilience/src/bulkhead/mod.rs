@@ -33,7 +33,6 @@
 
 mod acquire;
 mod control;
-mod future;
 mod layer;
 mod options;
 mod places;
@@ -55,7 +54,6 @@ use crate::{Call, PolicyName, Reason, Rejected, shed};
 use places::{Left, Places, Take, Ticket};
 
 pub use acquire::Acquire;
-pub use future::Running;
 pub use layer::BulkheadLayer;
 pub use options::Options;
 pub use pools::{ByRoute, Choose, Pools};

@@ -45,7 +45,7 @@ use crate::{PolicyName, Reason, Rejected};
 use settings::Settings;
 
 pub use figures::Figures;
-pub use future::Paced;
+pub use future::{Paced, Turning};
 pub use gcra::{Decision, Gcra};
 pub use keyed::KeyedRateLimit;
 pub use layer::{KeyedRateLimitLayer, RateLimitLayer};

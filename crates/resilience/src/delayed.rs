@@ -1,4 +1,4 @@
-//! A call that waits for its place, runs in it, and gives it up at its end.
+//! The answer of a call that may have to wait before it begins: the future of every layer that lets calls wait.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -8,58 +8,59 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use super::{Acquire, Place};
 use crate::hold::Hold;
 use crate::{Rejected, SeamError};
 
 pin_project! {
-    /// The future of a call in a bulkhead.
+    /// The future of a call that waits for what it needs, runs with it, and gives it up at its end.
     ///
     /// # Cancel safety
-    /// Dropped at any moment, it frees its place, or leaves the queue.
-    pub struct Running<S: Service<R>, R, H> {
+    /// Dropped at any moment, it gives up what it has, or stops waiting.
+    pub struct Delayed<W, S: Service<R>, R, P, H> {
         #[pin]
-        state: State<S, R, S::Future>,
+        state: State<W, S, R, P, S::Future>,
         hold: PhantomData<fn() -> H>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, R, F> {
+    enum State<W, S, R, P, F> {
         Rejected { rejected: Rejected },
         // The request is an option because it leaves before this state does.
-        Waiting { #[pin] acquire: Acquire, ready: S, request: Option<R> },
+        Waiting { #[pin] wait: W, ready: S, request: Option<R> },
         // Fields drop in this order: the work ends before its place is free.
-        Running { #[pin] future: F, place: Option<Place> },
+        Running { #[pin] future: F, place: Option<P> },
     }
 }
 
-// === impl Running ===
+// === impl Delayed ===
 
-impl<S: Service<R>, R, H> Running<S, R, H> {
-    pub(super) fn new(future: S::Future, place: Place) -> Self {
+impl<W, S: Service<R>, R, P, H> Delayed<W, S, R, P, H> {
+    pub(crate) fn running(future: S::Future, place: P) -> Self {
         Self::of(State::Running { future, place: Some(place) })
     }
 
-    pub(super) fn waiting(acquire: Acquire, ready: S, request: R) -> Self {
-        Self::of(State::Waiting { acquire, ready, request: Some(request) })
+    /// Calls `ready`, which was made ready, as soon as `wait` gives what the call needs.
+    pub(crate) fn waiting(wait: W, ready: S, request: R) -> Self {
+        Self::of(State::Waiting { wait, ready, request: Some(request) })
     }
 
-    pub(super) fn rejected(rejected: Rejected) -> Self {
+    pub(crate) fn rejected(rejected: Rejected) -> Self {
         Self::of(State::Rejected { rejected })
     }
 
-    fn of(state: State<S, R, S::Future>) -> Self {
+    fn of(state: State<W, S, R, P, S::Future>) -> Self {
         Self { state, hold: PhantomData }
     }
 }
 
-impl<S, R, H> Future for Running<S, R, H>
+impl<W, S, R, P, H> Future for Delayed<W, S, R, P, H>
 where
+    W: Future<Output = Result<P, Rejected>>,
     S: Service<R>,
     S::Error: SeamError,
-    H: Hold<S::Response, Place>,
+    H: Hold<S::Response, P>,
 {
     type Output = Result<H::Held, S::Error>;
 
@@ -68,8 +69,8 @@ where
         loop {
             match state.as_mut().project() {
                 StateProj::Rejected { rejected } => return Poll::Ready(Err((*rejected).into())),
-                StateProj::Waiting { acquire, ready, request } => {
-                    let place = match ready!(acquire.poll(cx)) {
+                StateProj::Waiting { wait, ready, request } => {
+                    let place = match ready!(wait.poll(cx)) {
                         Ok(place) => place,
                         Err(rejected) => return Poll::Ready(Err(rejected.into())),
                     };
@@ -88,13 +89,13 @@ where
     }
 }
 
-impl<S: Service<R>, R, H> std::fmt::Debug for Running<S, R, H> {
+impl<W, S: Service<R>, R, P, H> std::fmt::Debug for Delayed<W, S, R, P, H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = match &self.state {
             State::Rejected { .. } => "rejected",
             State::Waiting { .. } => "waiting",
             State::Running { .. } => "running",
         };
-        f.debug_tuple("Running").field(&state).finish()
+        f.debug_tuple("Delayed").field(&state).finish()
     }
 }
