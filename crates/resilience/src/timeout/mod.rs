@@ -37,6 +37,7 @@ pub struct Timeout<S> {
     inner: S,
     name: PolicyName,
     limit: Duration,
+    least: Duration,
 }
 
 // === impl Timeout ===
@@ -44,7 +45,7 @@ pub struct Timeout<S> {
 impl<S> Timeout<S> {
     /// Attempts of `inner` take at most `limit`.
     pub fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, name: PolicyName::new("timeout"), limit }
+        Self { inner, name: PolicyName::new("timeout"), limit, least: Duration::ZERO }
     }
 }
 
@@ -65,7 +66,7 @@ where
     fn call(&mut self, mut request: R) -> Self::Future {
         let (now, call) = (Instant::now(), request.call());
         let own = call.within(self.limit, now);
-        if call.deadline.is_some_and(|deadline| deadline <= now) {
+        if call.remaining(now).is_some_and(|left| left <= self.least) {
             return InTime::rejected(Rejected::new(self.name, Reason::DeadlineExceeded));
         }
         request.set_call(own);

@@ -49,6 +49,18 @@ async fn d1_what_remains_of_the_call_holds_when_it_is_less() {
     assert_eq!(check(Some(0), 0).await, (Err(Reason::DeadlineExceeded), seconds(0)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn d1_an_attempt_that_could_not_end_in_time_is_not_begun() {
+    let layer = TimeoutLayer::new(seconds(9)).with_least(seconds(2));
+    for (left, ran) in [(Some(2), false), (Some(3), true), (None, true)] {
+        let inner = service_fn(|_: (Call, ())| async { Ok::<_, Rejected>(()) });
+        let deadline = |left| Call::new().with_deadline(Instant::now() + seconds(left));
+        let answer = layer.layer(inner).oneshot((left.map_or(Call::new(), deadline), ())).await;
+        let reason = answer.map_err(|rejected| rejected.reason);
+        assert_eq!(reason, if ran { Ok(()) } else { Err(Reason::DeadlineExceeded) }, "{left:?}");
+    }
+}
+
 /// B14: a breaker outside sees a dependency that hangs, however short its callers' patience is.
 #[tokio::test(start_paused = true)]
 async fn b14_attempts_that_a_deadline_ends_open_the_breaker_outside() {
