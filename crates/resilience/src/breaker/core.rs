@@ -484,10 +484,12 @@ impl Core {
     pub(crate) fn remembers_trouble(&self, word: Word) -> bool {
         let figures = self.figures(word);
         let is_time = matches!(self.memory, Memory::Time(_));
-        figures.failures > 0
-            || figures.slow > 0
-            || is_time && figures.calls > 0
-            || self.book.lock().is_recovering() && !self.was_well(word)
+        if figures.failures > 0 || figures.slow > 0 || is_time && figures.calls > 0 {
+            return true;
+        }
+        // Bound first: the other question takes the lock itself.
+        let is_recovering = self.book.lock().is_recovering();
+        is_recovering && !self.was_well(word)
     }
 
     /// Successes since birth.
