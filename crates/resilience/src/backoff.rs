@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use switchboard_core::Rng;
 
+use crate::settings::InvalidOptions;
+
 /// Waits between attempts, and how many attempts there are.
 ///
 /// ```
@@ -44,13 +46,12 @@ pub enum Jitter {
     Full,
 }
 
-/// A policy that cannot be meant.
-#[derive(Debug, thiserror::Error)]
-#[error("invalid backoff: {0}")]
-pub struct InvalidBackoff(&'static str);
-
 /// No cap lies above this: who waits longer should keep the work in a queue, not in a task.
 const LONGEST_CAP: Duration = Duration::from_secs(24 * 60 * 60);
+
+const fn invalid(why: &'static str) -> InvalidOptions {
+    InvalidOptions::new("backoff", why)
+}
 
 // === impl Backoff ===
 
@@ -84,20 +85,20 @@ impl Backoff {
     /// full jitter.
     ///
     /// # Errors
-    /// [`InvalidBackoff`] when there is no attempt, when `base` is zero or above `cap`, or when
+    /// [`InvalidOptions`] when there is no attempt, when `base` is zero or above `cap`, or when
     /// `cap` is above a day.
-    pub const fn new(attempts: u32, base: Duration, cap: Duration) -> Result<Self, InvalidBackoff> {
+    pub const fn new(attempts: u32, base: Duration, cap: Duration) -> Result<Self, InvalidOptions> {
         if attempts == 0 {
-            return Err(InvalidBackoff("there must be at least one attempt"));
+            return Err(invalid("there must be at least one attempt"));
         }
         if base.is_zero() {
-            return Err(InvalidBackoff("the first wait must not be zero"));
+            return Err(invalid("the first wait must not be zero"));
         }
         if base.as_nanos() > cap.as_nanos() {
-            return Err(InvalidBackoff("the first wait must not exceed the cap"));
+            return Err(invalid("the first wait must not exceed the cap"));
         }
         if cap.as_nanos() > LONGEST_CAP.as_nanos() {
-            return Err(InvalidBackoff("the cap must not exceed a day"));
+            return Err(invalid("the cap must not exceed a day"));
         }
         let jitter = Jitter::Full;
         Ok(Self { base, factor: 2.0, cap, attempts, jitter, waits_before_giving_up: false })
@@ -106,12 +107,12 @@ impl Backoff {
     /// The same with another jitter.
     ///
     /// # Errors
-    /// [`InvalidBackoff`] when the share is not between 0 and 1.
-    pub fn with_jitter(mut self, jitter: Jitter) -> Result<Self, InvalidBackoff> {
+    /// [`InvalidOptions`] when the share is not between 0 and 1.
+    pub fn with_jitter(mut self, jitter: Jitter) -> Result<Self, InvalidOptions> {
         if let Jitter::Share(share) = jitter
             && !(0.0..=1.0).contains(&share)
         {
-            return Err(InvalidBackoff("the share of jitter must lie between 0 and 1"));
+            return Err(invalid("the share of jitter must lie between 0 and 1"));
         }
         self.jitter = jitter;
         Ok(self)

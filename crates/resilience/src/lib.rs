@@ -30,7 +30,7 @@
 //! - [`rejected`] the one error that policies make
 //! - [`control`] what an operator sees and can do
 //! - [`events`] what policies tell; [`metrics`] and [`numbers`] what they count
-//! - [`ticker`] monotone milliseconds for the price of a load
+//! - [`ticker`] monotone milliseconds for the price of a load, for breakers
 //! - [`hold`] how long a call holds its place: until its answer, or until the end of its body
 //!
 //! The layers, from the outside in, and what puts them together:
@@ -77,6 +77,9 @@ pub mod timeout;
 
 mod admitted;
 mod atomic;
+mod delayed;
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod probe;
 mod settings;
@@ -88,7 +91,7 @@ mod trial;
 
 pub use adaptive::{AdaptiveLimit, AdaptiveLimitLayer};
 pub use admitted::Admitted;
-pub use backoff::{Backoff, InvalidBackoff};
+pub use backoff::Backoff;
 pub use breaker::{Breaker, BreakerLayer};
 pub use budget::Budget;
 pub use bulkhead::{Bulkhead, BulkheadLayer, Pools};
@@ -96,6 +99,7 @@ pub use call::{Call, Carries};
 pub use chaos::ChaosLayer;
 pub use control::Registry;
 pub use deadline::{Deadline, DeadlineLayer};
+pub use delayed::Delayed;
 pub use events::{Event, Events};
 pub use fallback::FallbackLayer;
 pub use hedge::HedgeLayer;

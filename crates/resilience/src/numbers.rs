@@ -1,9 +1,9 @@
-//! The numbers that limits show, by name, looked up once per policy.
+//! The numbers that limits show, by name.
 //!
 //! What lets a call pass counts nothing here: how many calls there were is known by whoever traces them, and a counter that all threads
 //! share costs more than the decision itself. Rejections, waits and the present limit are what an operator asks a limit about.
 
-use metrics::{Counter, Gauge, Histogram, Unit};
+use metrics::{Counter, Histogram, Unit};
 
 use crate::{PolicyName, Reason, Rejected};
 
@@ -28,14 +28,12 @@ pub fn describe() {
     metrics::describe_counter!(CANCELLED, Unit::Count, "Calls that ended without an answer");
 }
 
-/// One policy's numbers.
+/// One policy's numbers. Rejections are counted as they come, because they are rare and say why;
+/// what a policy knows anyway is read from it when somebody looks.
 pub(crate) struct Numbers {
+    kind: &'static str,
     name: PolicyName,
     rejected: Vec<(Reason, Counter)>,
-    pub(crate) wait: Histogram,
-    pub(crate) taken: Gauge,
-    pub(crate) limit: Gauge,
-    pub(crate) cancelled: Counter,
 }
 
 // === impl Numbers ===
@@ -51,14 +49,24 @@ impl Numbers {
                 metrics::counter!(REJECTED, "kind" => kind, "policy" => policy, "reason" => word),
             )
         });
-        Self {
-            name,
-            rejected: rejected.collect(),
-            wait: metrics::histogram!(WAIT, "kind" => kind, "policy" => policy),
-            taken: metrics::gauge!(TAKEN, "kind" => kind, "policy" => policy),
-            limit: metrics::gauge!(LIMIT, "kind" => kind, "policy" => policy),
-            cancelled: metrics::counter!(CANCELLED, "kind" => kind, "policy" => policy),
-        }
+        Self { kind, name, rejected: rejected.collect() }
+    }
+
+    /// How long its calls wait, for a policy that lets them.
+    pub(crate) fn waits(&self) -> Histogram {
+        metrics::histogram!(WAIT, "kind" => self.kind, "policy" => self.name.as_str())
+    }
+
+    /// Its calls that ended without an answer, for a policy that counts them.
+    pub(crate) fn cancelled(&self) -> Counter {
+        metrics::counter!(CANCELLED, "kind" => self.kind, "policy" => self.name.as_str())
+    }
+
+    /// Hands over how many places are taken now, and how many there are.
+    pub(crate) fn publish_places(&self, taken: usize, limit: usize) {
+        let (kind, policy) = (self.kind, self.name.as_str());
+        metrics::gauge!(TAKEN, "kind" => kind, "policy" => policy).set(taken as f64);
+        metrics::gauge!(LIMIT, "kind" => kind, "policy" => policy).set(limit as f64);
     }
 
     /// Counts a rejection, and makes it.

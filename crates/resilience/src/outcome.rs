@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Reason, SeamError};
+use crate::SeamError;
 
 /// How a finished call counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +64,13 @@ impl<T, E> Classifier<T, E> {
 
 impl<T, E: SeamError> Classifier<T, E> {
     /// Answers are successes, errors failures; what a policy further in rejected says nothing about
-    /// the dependency (B13), but for a time-out, which does, and a fault on purpose, which stands for
-    /// one of the dependency's.
+    /// the dependency (B13) unless it was an attempt ([`Reason::is_attempt`](crate::Reason::is_attempt)).
     pub fn of_errors() -> Self {
         Self::new(|answer| match answer {
             Ok(_) => Outcome::Success,
             Err(error) => match error.rejected() {
-                None => Outcome::FAILURE,
-                Some(rejected) => match rejected.reason {
-                    Reason::TimedOut | Reason::Chaos => Outcome::FAILURE,
-                    _ => Outcome::Ignore,
-                },
+                Some(rejected) if !rejected.reason.is_attempt() => Outcome::Ignore,
+                _ => Outcome::FAILURE,
             },
         })
     }

@@ -63,9 +63,10 @@ pub enum Reason {
     Throttled,
     /// No more tries are paid for.
     BudgetExhausted,
-    /// Nobody waits for the answer any more.
+    /// Not begun: no time was left, so nobody would have waited for the answer.
     DeadlineExceeded,
-    /// No answer within the layer's own limit; whether it had an effect is unknown.
+    /// Begun, and no answer in time, by the layer's own limit or the call's deadline; whether it
+    /// had an effect is unknown.
     TimedOut,
     /// A fault that a test asked for.
     Chaos,
@@ -101,12 +102,14 @@ pub enum CallError<E> {
 
 impl Rejected {
     /// By this policy, for this reason.
+    #[inline]
     pub const fn new(policy: PolicyName, reason: Reason) -> Self {
         Self { policy, reason, retry_after: None, measured: None }
     }
 
     /// The same, with what was measured when it was decided.
     #[must_use]
+    #[inline]
     pub const fn with_measured(mut self, what: &'static str, value: u64, limit: u64) -> Self {
         self.measured = Some(Measured { what, value, limit });
         self
@@ -114,6 +117,7 @@ impl Rejected {
 
     /// The same, with when another try has a chance.
     #[must_use]
+    #[inline]
     pub const fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
         self
@@ -164,6 +168,13 @@ impl Reason {
             Self::Chaos => "chaos",
         }
     }
+
+    /// Whether it was an attempt that went wrong, rather than a call that never reached the
+    /// dependency: a time-out, and a fault on purpose, which stands for one of the dependency's.
+    /// All others say nothing about it (B13).
+    pub const fn is_attempt(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Chaos)
+    }
 }
 
 impl fmt::Display for Reason {
@@ -179,7 +190,7 @@ impl fmt::Display for Reason {
             Self::Shed => "is overloaded; do not try again",
             Self::Throttled => "holds back calls that would be refused",
             Self::BudgetExhausted => "has no budget left for more tries",
-            Self::DeadlineExceeded => "stopped: nobody waits for the answer any more",
+            Self::DeadlineExceeded => "did not begin: no time was left",
             Self::TimedOut => "had no answer in time",
             Self::Chaos => "made a fault that a test asked for",
         })

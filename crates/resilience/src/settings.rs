@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use crate::control::{Action, ControlError};
 
-/// Options that cannot be meant. Says which policy, and what it can be.
+/// Options that cannot be meant, of any policy. Says which policy, which of its settings where it
+/// has a name, and what it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {kind}: {why}")]
+#[error("invalid {kind}: {}{}{why}", .setting.unwrap_or(""), .setting.map_or("", |_| ": "))]
 pub struct InvalidOptions {
     kind: &'static str,
+    setting: Option<&'static str>,
     why: &'static str,
 }
 
@@ -41,7 +43,19 @@ pub(crate) struct Changes<'a>(&'a BTreeMap<String, f64>);
 
 impl InvalidOptions {
     pub(crate) const fn new(kind: &'static str, why: &'static str) -> Self {
-        Self { kind, why }
+        Self { kind, setting: None, why }
+    }
+
+    /// Of one setting, by the name that operators use.
+    pub(crate) const fn of(kind: &'static str, setting: &'static str, why: &'static str) -> Self {
+        Self { kind, setting: Some(setting), why }
+    }
+}
+
+impl From<InvalidOptions> for ControlError {
+    fn from(invalid: InvalidOptions) -> Self {
+        let InvalidOptions { kind, setting, why } = invalid;
+        Self::Invalid { setting: setting.unwrap_or(kind).to_owned(), why: why.to_owned() }
     }
 }
 
@@ -206,6 +220,49 @@ mod tests {
             registry.act(name, Action::Reconfigure { settings }, "ann", "the same").unwrap();
             assert_eq!(registry.view(name).unwrap().settings, view.settings, "{name}");
         }
+    }
+
+    /// What a scrape shows is what a policy has, and nothing that it does not have.
+    #[tokio::test(start_paused = true)]
+    async fn d12_places_are_read_from_the_policies_that_have_some_when_somebody_looks() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let registry = crate::Registry::new(Arc::new(ManualClock::default()));
+        let bulkhead = metrics::with_local_recorder(&recorder, || {
+            let options = crate::bulkhead::Options::new(3).unwrap();
+            let bulkhead = crate::Bulkhead::new("shown", options);
+            let rate = crate::rate_limit::Rate::smooth(1, Duration::from_secs(1)).unwrap();
+            let adaptive = crate::adaptive::Options::gradient2();
+            registry.register(Arc::new(bulkhead.clone()));
+            registry.register(Arc::new(crate::RateLimit::new("shown.rate", rate)));
+            registry.register(Arc::new(crate::Throttle::new("shown.throttle", Rng::from_seed(1))));
+            registry.register(Arc::new(crate::AdaptiveLimit::new("shown.limit", adaptive)));
+            bulkhead
+        });
+        let held = bulkhead.try_acquire().unwrap();
+        let scrape = || {
+            metrics::with_local_recorder(&recorder, || registry.publish());
+            handle.render()
+        };
+        let text = scrape();
+        let places = |kind: &str, name: &str, taken: u32, limit: u32| {
+            [("taken", taken), ("limit", limit)].map(|(word, value)| {
+                let labels = format!("kind=\"{kind}\",policy=\"{name}\"");
+                format!("switchboard_resilience_{word}_places{{{labels}}} {value}")
+            })
+        };
+        let mut expected = places("bulkhead", "shown", 1, 3).to_vec();
+        expected.extend(places("adaptive_limit", "shown.limit", 0, 20));
+        let shown: Vec<_> = text.lines().filter(|line| line.contains("_places{")).collect();
+        assert_eq!(shown.len(), expected.len(), "{text}");
+        for line in expected {
+            assert!(shown.contains(&line.as_str()), "no `{line}` in\n{text}");
+        }
+        drop(held);
+        bulkhead.resize(5);
+        let [taken, limit] = places("bulkhead", "shown", 0, 5);
+        let text = scrape();
+        assert!(text.contains(&taken) && text.contains(&limit), "{text}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! All layers of this half together, in the standard order (D13), and what they are for: getting well again.
+//! The layers that repeat and answer instead, together in the standard order (D13), and what they are for: getting well again.
 //!
 //! fallback > deadline > retry (budget) > hedge (same budget) > attempt timeout > chaos > transport
 

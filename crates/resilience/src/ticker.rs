@@ -1,4 +1,4 @@
-//! Monotone milliseconds that cost one load to read: what breakers and limits measure elapsed time with.
+//! Monotone milliseconds that cost one load to read: what breakers measure elapsed time with.
 //!
 //! Asking the operating system for the time costs more than everything else a closed breaker does, and the wall clock steps when somebody
 //! sets it, which has pinned breakers open elsewhere (B12). A [`Ticker`] is monotone, and in a program it is *coarse*: one thread of the
@@ -10,7 +10,8 @@
 //! only in a process that reads often (about a thousand times a second); below that, readings ask the system and are exact to the
 //! millisecond. After an eighth of a second without a reader the thread sleeps without ticking.
 //!
-//! Tests give a breaker [`Ticker::tokio`], whose time they can pause and advance, or [`Ticker::manual`].
+//! Tests give a breaker [`Ticker::tokio`], whose time they can pause and advance, or [`Ticker::manual`]. All other policies read tokio's
+//! time themselves: a rate needs it finer than a millisecond, and whoever waits reads the clock that wakes him.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,10 +1,11 @@
-//! What the tests of several layers share: a service that insists on its contract, and futures that are dropped at every point.
+//! What the tests of layers share: a service that insists on its contract and answers by a script, and futures that are dropped at every
+//! point.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -31,14 +32,15 @@ pub(crate) struct Notes {
     /// Each call, and when it came.
     pub(crate) calls: Mutex<Vec<(Duration, Call)>>,
     /// Calls that have begun and neither ended nor been dropped.
-    pub(crate) running: AtomicUsize,
+    pub(crate) running: Arc<AtomicUsize>,
     /// Readiness fails after it was given this many times.
     pub(crate) fails_readiness_after: Mutex<Option<u32>>,
     /// How long failing takes.
     pub(crate) fails_readiness_within: Mutex<Duration>,
 }
 
-struct Running(Arc<Notes>);
+/// A call that runs, counted while this lives.
+pub(crate) struct Running(Arc<AtomicUsize>);
 
 // === impl Scripted ===
 
@@ -50,7 +52,7 @@ impl Scripted {
         let notes = Notes {
             begun: Instant::now(),
             calls: Mutex::default(),
-            running: AtomicUsize::new(0),
+            running: Arc::default(),
             fails_readiness_after: Mutex::default(),
             fails_readiness_within: Mutex::default(),
         };
@@ -104,8 +106,7 @@ impl<T> Service<(Call, T)> for Scripted {
             calls.push((notes.begun.elapsed(), call));
             u32::try_from(calls.len()).unwrap() - 1
         };
-        notes.running.fetch_add(1, Ordering::SeqCst);
-        let running = Running(notes);
+        let running = Running::begun(notes.running.clone());
         let (takes, answer) = (self.script)(nth, call);
         Box::pin(async move {
             let _running = running;
@@ -117,9 +118,23 @@ impl<T> Service<(Call, T)> for Scripted {
     }
 }
 
+// === impl Running ===
+
+impl Running {
+    pub(crate) fn begun(running: Arc<AtomicUsize>) -> Self {
+        running.fetch_add(1, Ordering::SeqCst);
+        Self(running)
+    }
+
+    /// How many run, this one included.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -143,6 +158,11 @@ impl Notes {
     }
 }
 
+/// Polls a future by hand, once.
+pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
 /// Makes a future, polls it no times, drops it and checks; makes another and polls it once, and so
 /// on until one ends. Between polls the paused clock moves on by `step`.
 pub(crate) async fn dropped_at_every_poll<F: Future, C: FnOnce()>(
@@ -154,7 +174,7 @@ pub(crate) async fn dropped_at_every_poll<F: Future, C: FnOnce()>(
         let mut future = Box::pin(future);
         let mut has_ended = false;
         for _ in 0..polls {
-            has_ended = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await;
+            has_ended = poll_once(future.as_mut()).is_ready();
             if has_ended {
                 break;
             }
@@ -163,6 +183,7 @@ pub(crate) async fn dropped_at_every_poll<F: Future, C: FnOnce()>(
         drop(future);
         check();
         if has_ended {
+            assert!(polls > 1, "the future never waited, so nothing was tested");
             return polls;
         }
     }

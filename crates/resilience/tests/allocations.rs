@@ -3,11 +3,17 @@
 #![allow(unsafe_code, reason = "a counting allocator is unsafe by its nature")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::future::{Future, Ready, ready};
+use std::pin::pin;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use switchboard_resilience::breaker::{Breaker, Environment, Options, State, Window};
-use switchboard_resilience::{Outcome, Ticker};
+use switchboard_resilience::{
+    Call, Classifier, DeadlineLayer, Outcome, Rejected, Ticker, TimeoutLayer,
+};
+use tower::{Service, ServiceBuilder, service_fn};
 
 struct Counting;
 
@@ -57,18 +63,40 @@ fn check(options: Options) {
     let left = LIVE.load(Ordering::SeqCst) - before;
     assert!(left.abs() < 1_024, "{left} bytes after a thousand cycles");
 
+    let mut layered = ServiceBuilder::new()
+        .layer(DeadlineLayer::new(SECOND * 5))
+        .layer(breaker.layer(Classifier::of_errors()))
+        .layer(TimeoutLayer::new(SECOND * 2))
+        .service(service_fn(answer));
     let calls = CALLS.load(Ordering::SeqCst);
     for _ in 0..10_000 {
         breaker.admit().expect("closed").record(Outcome::Success);
+        call(&mut layered).expect("closed");
     }
+    assert_eq!(CALLS.load(Ordering::SeqCst), calls, "a call allocates nothing");
     trip(&breaker);
     let before_rejections = CALLS.load(Ordering::SeqCst);
     for _ in 0..10_000 {
         assert!(breaker.admit().is_err());
+        call(&mut layered).expect_err("open");
     }
     assert_eq!(CALLS.load(Ordering::SeqCst), before_rejections, "a rejection allocates nothing");
     // The trip itself says why, in words.
     assert!(before_rejections - calls < 20, "{}", before_rejections - calls);
+}
+
+fn answer((_, number): (Call, u32)) -> Ready<Result<u32, Rejected>> {
+    ready(Ok(number))
+}
+
+/// One call through the layers, to a service whose answer is there at once.
+fn call(service: &mut impl Service<(Call, u32), Error = Rejected>) -> Result<(), Rejected> {
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut context).is_ready());
+    match pin!(service.call((Call::new(), 7))).poll(&mut context) {
+        Poll::Ready(answer) => answer.map(drop),
+        Poll::Pending => panic!("the answer is there"),
+    }
 }
 
 fn cycle(breaker: &Breaker, ticker: &Ticker) {

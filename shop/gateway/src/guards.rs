@@ -19,7 +19,7 @@ use shop_edge::Problem;
 use switchboard_core::{Clock, Priority, Rng};
 use switchboard_resilience::breaker::{Breaker, Environment, Options};
 use switchboard_resilience::budget::{Budget, Policy};
-use switchboard_resilience::bulkhead::{self, Bulkhead, Permit, Pools};
+use switchboard_resilience::bulkhead::{self, Bulkhead, Place, Pools};
 use switchboard_resilience::control::{Health, Status};
 use switchboard_resilience::fallback::{Cause, Degraded, Source, StaleCache};
 use switchboard_resilience::hold::Held;
@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 use crate::routes::Route;
 
-/// No attempt begins later than this after the first: a service that takes long to fail is not
+/// No attempt begins later than this after the call has come: a service that takes long to fail is not
 /// asked again, or a caller would wait three times as long for the same answer.
 const TOTAL: Duration = Duration::from_secs(2);
 /// How long a call waits for a place, at most.
@@ -72,7 +72,8 @@ pub(crate) struct Passing<'a> {
     call: Call,
     /// Where its answer is kept, if this kind of answer is.
     key: Option<String>,
-    begun: Instant,
+    /// When the last attempt may begin.
+    until: Option<Instant>,
     progress: Progress,
 }
 
@@ -164,8 +165,8 @@ impl Guards {
             let (accept, encoding) = (variant(ACCEPT), variant(ACCEPT_ENCODING));
             format!("{}\n{accept:?}\n{encoding:?}", head.uri)
         });
-        let (begun, progress) = (Instant::now(), Progress::default());
-        Some(Passing { guards: self, service, route, call, key, begun, progress })
+        let (until, progress) = (self.retries.deadline(call.deadline), Progress::default());
+        Some(Passing { guards: self, service, route, call, key, until, progress })
     }
 }
 
@@ -173,7 +174,7 @@ impl Guards {
 
 impl Passing<'_> {
     /// A place among the calls of its importance.
-    pub(crate) async fn place(&self) -> Result<Permit, Response> {
+    pub(crate) async fn place(&self) -> Result<Place, Response> {
         let pool = self.guards.pools.of(self.call.priority);
         pool.acquire(&self.call).await.map_err(|rejected| self.instead(&rejected))
     }
@@ -181,7 +182,7 @@ impl Passing<'_> {
     /// Makes one attempt after another, each judged by the breaker, until one is final.
     pub(crate) async fn attempts<F>(
         mut self,
-        place: Permit,
+        place: Place,
         mut attempt: impl FnMut(Call) -> F,
     ) -> Response
     where
@@ -210,8 +211,7 @@ impl Passing<'_> {
     fn wait(&mut self, answer: &Response) -> Option<Duration> {
         let (now, guards) = (Instant::now(), self.guards);
         let again = again(answer, guards.clock.now());
-        let deadline = guards.retries.deadline(self.begun, self.call.deadline);
-        let left = deadline.map(|at| at.saturating_duration_since(now));
+        let left = self.until.map(|at| at.saturating_duration_since(now));
         let rng = &mut guards.rng.lock();
         let next =
             guards.retries.next(&mut self.progress, again, self.call.is_repeatable, left, rng);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shop_edge::{Deps, Seek};
 use switchboard_core::{Clock, Timestamp};
-use switchboard_resilience::breaker::InvalidOptions;
+use switchboard_resilience::InvalidOptions;
 use switchboard_store::{
     CommitError, Compare, Row, Select, Store, StoreError, Table, Unit, Value, table::SELECT_LIMIT,
 };

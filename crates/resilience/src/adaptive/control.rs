@@ -57,4 +57,8 @@ impl Controlled for AdaptiveLimit {
         self.learn(|estimate| estimate.rebound(min, max, timeout));
         Ok(())
     }
+
+    fn publish(&self) {
+        self.shared.numbers.publish_places(self.running(), self.limit());
+    }
 }

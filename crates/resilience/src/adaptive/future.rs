@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::{Permit, Slot};
+use super::{Permit, Place};
 use crate::hold::Hold;
 use crate::{Classifier, Outcome, Rejected, SeamError};
 
@@ -49,7 +49,7 @@ impl<F, T, E, H> Future for Sampled<F, T, E, H>
 where
     F: Future<Output = Result<T, E>>,
     E: SeamError,
-    H: Hold<T, Slot>,
+    H: Hold<T, Place>,
 {
     type Output = Result<H::Held, E>;
 
@@ -59,12 +59,12 @@ where
             StateProj::Running { future, permit, classify } => {
                 let answer = ready!(future.poll(cx));
                 let Some(permit) = permit.take() else { return Poll::Pending };
-                let slot = match classify.classify(&answer) {
+                let place = match classify.classify(&answer) {
                     Outcome::Success => permit.succeeded(),
                     Outcome::Failure { .. } => permit.overloaded(),
                     Outcome::Ignore => permit.ignored(),
                 };
-                Poll::Ready(answer.map(|answer| H::hold(answer, slot)))
+                Poll::Ready(answer.map(|answer| H::hold(answer, place)))
             }
         }
     }

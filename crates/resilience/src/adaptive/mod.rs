@@ -24,6 +24,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use metrics::Counter;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -54,16 +55,17 @@ struct Shared {
     estimate: Mutex<Estimate>,
     switch: Switch,
     numbers: Numbers,
+    cancelled: Counter,
 }
 
 /// A call that runs, and has not told how it ended.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped untold counts as a cancelled call"]
-pub struct Permit(Slot);
+pub struct Permit(Place);
 
 /// A place that is taken until this is dropped.
 #[derive(Debug)]
-pub struct Slot {
+pub struct Place {
     limit: AdaptiveLimit,
     /// Not while the limit is disabled: then nothing is counted.
     is_counted: bool,
@@ -88,7 +90,6 @@ impl AdaptiveLimit {
         let estimate = options.estimate();
         let numbers =
             Numbers::new("adaptive_limit", name, &[Reason::LimitReached, Reason::Isolated]);
-        numbers.limit.set(estimate.limit() as f64);
         let shared = Shared {
             name,
             origin: Instant::now(),
@@ -96,6 +97,7 @@ impl AdaptiveLimit {
             limit: AtomicUsize::new(estimate.limit()),
             estimate: Mutex::new(estimate),
             switch: Switch::default(),
+            cancelled: numbers.cancelled(),
             numbers,
         };
         Self { shared: Arc::new(shared) }
@@ -137,7 +139,7 @@ impl AdaptiveLimit {
             running,
             deadline: call.deadline,
         });
-        Ok(Permit(Slot { limit: self.clone(), is_counted: running.is_some(), untold }))
+        Ok(Permit(Place { limit: self.clone(), is_counted: running.is_some(), untold }))
     }
 
     /// How many calls may run now.
@@ -163,10 +165,7 @@ impl AdaptiveLimit {
     fn learn(&self, change: impl FnOnce(&mut Estimate)) {
         let mut estimate = self.shared.estimate.lock();
         change(&mut estimate);
-        let limit = estimate.limit();
-        if self.shared.limit.swap(limit, Ordering::Relaxed) != limit {
-            self.shared.numbers.limit.set(limit as f64);
-        }
+        self.shared.limit.store(estimate.limit(), Ordering::Relaxed);
     }
 }
 
@@ -180,41 +179,41 @@ impl shed::Signal for AdaptiveLimit {
 // === impl Permit ===
 
 impl Permit {
-    /// The call ended well: a sample. Its place is taken until the slot is dropped.
-    pub fn succeeded(self) -> Slot {
-        let mut slot = self.0;
-        if let Some(call) = slot.untold.take() {
-            let began = slot.limit.time_of(call.began);
+    /// The call ended well: a sample. It stays taken until the place is dropped.
+    pub fn succeeded(self) -> Place {
+        let mut place = self.0;
+        if let Some(call) = place.untold.take() {
+            let began = place.limit.time_of(call.began);
             let sample = Sample { began, took: call.began.elapsed(), running: call.running };
-            slot.limit.learn(|estimate| estimate.sample(sample));
+            place.limit.learn(|estimate| estimate.sample(sample));
         }
-        slot
+        place
     }
 
     /// The dependency had too much, or the call timed out: a drop.
-    pub fn overloaded(self) -> Slot {
-        let mut slot = self.0;
-        if let Some(call) = slot.untold.take() {
-            slot.limit.dropped(call);
+    pub fn overloaded(self) -> Place {
+        let mut place = self.0;
+        if let Some(call) = place.untold.take() {
+            place.limit.dropped(call);
         }
-        slot
+        place
     }
 
     /// The call says nothing about the dependency.
-    pub fn ignored(self) -> Slot {
-        let mut slot = self.0;
-        slot.untold = None;
-        slot
+    pub fn ignored(self) -> Place {
+        let mut place = self.0;
+        place.untold = None;
+        place
     }
 }
 
-// === impl Slot ===
+// === impl Place ===
 
-impl Slot {
+impl Place {
     /// The call was given up by its caller.
     fn cancelled(&self, call: Untold) {
         let shared = &self.limit.shared;
-        shared.numbers.cancelled.increment(1);
+        shared.cancelled.increment(1);
         let now = Instant::now();
         let took = now.saturating_duration_since(call.began);
         let is_expired = call.deadline.is_some_and(|deadline| deadline <= now);
@@ -224,7 +223,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for Place {
     fn drop(&mut self) {
         if let Some(call) = self.untold.take() {
             self.cancelled(call);

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use tower::Service;
 
-use super::{AdaptiveLimit, Sampled, Slot};
+use super::{AdaptiveLimit, Place, Sampled};
 use crate::hold::{Hold, UntilAnswer};
 use crate::{Carries, Classifier, SeamError};
 
@@ -46,7 +46,7 @@ where
     S: Service<R>,
     S::Error: SeamError,
     R: Carries,
-    H: Hold<S::Response, Slot>,
+    H: Hold<S::Response, Place>,
 {
     type Response = H::Held;
     type Error = S::Error;

@@ -11,8 +11,9 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{AdaptiveLimit, AdaptiveLimitLayer, Estimate, Gradient2, Law, Options, Sample};
 use crate::control::{Action, Controlled};
-use crate::probe::{Probe, dropped_after_each_poll, taking};
+use crate::probe::{Probe, taking};
 use crate::shed::Signal;
+use crate::trial::dropped_at_every_poll;
 use crate::{Call, Reason, Rejected};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -187,9 +188,9 @@ async fn calls_above_the_limit_are_rejected_at_once() {
     assert_eq!(error.reason, Reason::LimitReached);
     drop(first.ignored());
     assert_eq!(limit.running(), 1);
-    let slot = second.succeeded();
+    let place = second.succeeded();
     assert_eq!(limit.running(), 1, "its body may still run");
-    drop(slot);
+    drop(place);
     assert_eq!(limit.running(), 0);
 }
 
@@ -197,11 +198,8 @@ async fn calls_above_the_limit_are_rejected_at_once() {
 async fn trap_07_a_cancelled_call_frees_its_place_at_any_moment() {
     let limit = limit(Options::gradient2());
     let service = AdaptiveLimitLayer::new(limit.clone()).layer(Probe::default());
-    dropped_after_each_poll(
-        || service.clone().oneshot(taking(10)),
-        || assert_eq!((limit.running(), limit.limit()), (0, 20)),
-    )
-    .await;
+    let is_free = || assert_eq!((limit.running(), limit.limit()), (0, 20));
+    dropped_at_every_poll(millis(1), || (service.clone().oneshot(taking(10)), is_free)).await;
 }
 
 #[tokio::test(start_paused = true)]

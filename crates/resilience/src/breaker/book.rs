@@ -67,6 +67,11 @@ impl Book {
         (self.closed_at, self.successes)
     }
 
+    /// Whether it opened since it was last closed for a whole window, as far as was looked.
+    pub(crate) fn is_recovering(&self) -> bool {
+        self.attempt > 0
+    }
+
     /// Writes a change down; until when the new state lasts, if it ends by time (B9).
     pub(crate) fn enter(&mut self, entry: &Entry<'_>) -> Option<u64> {
         let until = match (entry.to.state(), entry.cause) {

@@ -9,12 +9,13 @@ use super::environment::Environment;
 use super::keyed::Share;
 use super::layer::BreakerLayer;
 use super::permit::{Held, OwnedPermit, Pass, Permit, Refusal};
-use super::policy::{InvalidOptions, Options, Window};
+use super::policy::{Options, Window};
 use super::replay::Trace;
 use super::state::{Cause, State};
 use super::totals::Totals;
 use crate::control::{Health, Status};
 use crate::events::Event;
+use crate::settings::InvalidOptions;
 use crate::ticker::Ticker;
 use crate::{Classifier, Outcome, PolicyName, Rejected};
 
@@ -53,20 +54,23 @@ struct Handle {
 impl Breaker {
     /// A closed breaker by this name.
     pub fn new(name: impl Into<PolicyName>, options: Options, environment: Environment) -> Self {
-        let breaker = Self::of_core(Core::new(name.into(), options, environment, None));
+        let born = options.window;
+        let breaker = Self::of_core(Core::new(name.into(), options, born, environment, None));
         // A breaker of its own is worth a stripe per thread; those of a set wait until they are.
         breaker.core().lanes.spread();
         breaker
     }
 
-    /// One of a set.
+    /// One of a set, with room for the window with which the set was born: then what one breaker
+    /// of the set can be set to, all can.
     pub(crate) fn of_set(
         name: PolicyName,
         options: Options,
+        born: Window,
         environment: Environment,
         share: Option<Arc<Share>>,
     ) -> Self {
-        Self::of_core(Core::new(name, options, environment, share))
+        Self::of_core(Core::new(name, options, born, environment, share))
     }
 
     fn of_core(core: Core) -> Self {
@@ -199,30 +203,8 @@ impl Breaker {
         actor: &str,
         why: &str,
     ) -> Result<State, InvalidOptions> {
-        {
-            let core = self.core();
-            let mut book = core.book.lock();
-            let is_same = matches!(
-                (book.options.window, options.window),
-                (Window::Time(_), Window::Time(_))
-                    | (Window::Count(_), Window::Count(_))
-                    | (Window::Consecutive(_), Window::Consecutive(_))
-            );
-            if !is_same {
-                return Err(InvalidOptions::new(
-                    "window",
-                    "keeps its kind while the breaker lives",
-                ));
-            }
-            if let (Window::Count(calls), Some(capacity)) = (options.window, core.capacity())
-                && calls > capacity
-            {
-                let why = format!("can hold {capacity} calls at most while the breaker lives");
-                return Err(InvalidOptions::new("window", why));
-            }
-            core.dials.set(&options);
-            book.options = options;
-        }
+        self.core().can_take(options.window)?;
+        self.core().set(options);
         Ok(self.operate(Cause::Reconfigure, "reconfigure", actor, why))
     }
 

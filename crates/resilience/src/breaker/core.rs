@@ -15,7 +15,7 @@ use super::environment::Environment;
 use super::gate::{Gate, Kept};
 use super::keyed::Share;
 use super::permit::{Recorded, Refusal, Ticket};
-use super::policy::{Options, Window};
+use super::policy::{Options, Window, invalid};
 use super::probes::{Decision, Ended};
 use super::replay::{Ending, Tape};
 use super::state::{Cause, State};
@@ -23,6 +23,7 @@ use super::totals::{Late, Rare};
 use super::window::{Figures, Good, Judged, Lane, Mark, Memory};
 use super::word::Word;
 use crate::events::{Event, Events};
+use crate::settings::InvalidOptions;
 use crate::stripes::{Padded, Stripe, Stripes};
 use crate::ticker::{Ticker, ticks};
 use crate::{Outcome, PolicyName};
@@ -58,6 +59,7 @@ impl Core {
     pub(crate) fn new(
         name: PolicyName,
         options: Options,
+        born: Window,
         environment: Environment,
         share: Option<Arc<Share>>,
     ) -> Self {
@@ -65,7 +67,7 @@ impl Core {
         Self {
             gate: Gate::new(),
             dials: Dials::new(&options),
-            memory: Memory::new(options.window),
+            memory: Memory::new(born),
             ticker: environment.ticker,
             name,
             lanes: Stripes::default(),
@@ -92,15 +94,25 @@ impl Core {
         if word.is(State::Closed) {
             return Ok(Ticket { word, began: now });
         }
+        if let Some(refusal) = self.refuse_quickly(word, now) {
+            return Err(refusal);
+        }
+        self.admit_by_gate(now)
+    }
+
+    /// The rejection of an open breaker, where this thread can count it without the others: nearly
+    /// all of them.
+    #[inline(always)]
+    fn refuse_quickly(&self, word: Word, now: u64) -> Option<Refusal> {
         if word.is(State::Open)
             && let Some(until) = self.gate.until(word)
             && now <= until
             && let Some(lane) = self.lanes.own()
         {
             lane.rejected[0].add_alone();
-            return Err(Refusal::open(self.name, until + 1 - now));
+            return Some(Refusal::open(self.name, until + 1 - now));
         }
-        self.admit_by_gate(now)
+        None
     }
 
     #[cold]
@@ -135,19 +147,30 @@ impl Core {
     }
 
     /// Whether a call would be kept back now. Changes nothing.
+    // Inlined with what it asks, because it is asked before every call: closed, it is one load.
+    #[inline(always)]
     pub(crate) fn would_keep(&self) -> bool {
         let word = self.gate.word();
-        match word.state() {
-            State::Isolated => true,
-            State::Open => self.gate.until(word).is_none_or(|until| self.ticker.now() <= until),
-            _ => false,
+        if word.is(State::Open) {
+            return self.gate.until(word).is_none_or(|until| self.ticker.now() <= until);
         }
+        word.is(State::Isolated)
     }
 
     /// The rejection of a call for which nobody asked the service whether it is ready, because the
     /// breaker would have kept it.
+    #[inline(always)]
     pub(crate) fn keep_unready(&self) -> Refusal {
         let (word, now) = (self.gate.word(), self.ticker.now());
+        match self.refuse_quickly(word, now) {
+            Some(refusal) => refusal,
+            None => self.keep_unready_slowly(word, now),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep_unready_slowly(&self, word: Word, now: u64) -> Refusal {
         self.keep(match word.state() {
             State::Isolated => Kept::Isolated,
             State::Open => {
@@ -417,6 +440,37 @@ impl Core {
         Some(to)
     }
 
+    /// Whether this memory can hold such a window.
+    pub(crate) fn can_take(&self, window: Window) -> Result<(), InvalidOptions> {
+        match (&self.memory, window) {
+            (Memory::Count(ring), Window::Count(calls)) if calls > ring.0.capacity() => {
+                Err(invalid("window", "holds no more calls than at its birth while it lives"))
+            }
+            (Memory::Time(_), Window::Time(_))
+            | (Memory::Count(_), Window::Count(_))
+            | (Memory::Consecutive(_), Window::Consecutive(_)) => Ok(()),
+            _ => Err(invalid("window", "keeps its kind while the breaker lives")),
+        }
+    }
+
+    /// Takes other settings, under a generation that nobody hears of. It ends what was counted
+    /// before the first of them is seen, so that nothing old is judged by them; the change of which
+    /// operators are told ends it in turn, and with it what was judged by some old and some new.
+    pub(crate) fn set(&self, options: Options) {
+        let mut book = self.book.lock();
+        loop {
+            let from = self.gate.word();
+            let until = self.gate.until(from);
+            let Some(between) = self.gate.change(from, Cause::Reconfigure) else { continue };
+            if let Some(until) = until {
+                self.gate.publish(between, until);
+            }
+            break;
+        }
+        self.dials.set(&options);
+        book.options = options;
+    }
+
     // --- what it shows ---
 
     /// What the window of this word holds.
@@ -424,17 +478,23 @@ impl Core {
         self.memory.figures(&self.lanes, &self.dials, word.generation(), self.ticker.now())
     }
 
+    /// Whether its window, or how it recovers, would be missed: calls of a time window, of other
+    /// windows only bad ones (the last good calls never leave those), and a recovery that has not
+    /// yet lasted for a whole window.
+    pub(crate) fn remembers_trouble(&self, word: Word) -> bool {
+        let figures = self.figures(word);
+        let is_time = matches!(self.memory, Memory::Time(_));
+        if figures.failures > 0 || figures.slow > 0 || is_time && figures.calls > 0 {
+            return true;
+        }
+        // Bound first: the other question takes the lock itself.
+        let is_recovering = self.book.lock().is_recovering();
+        is_recovering && !self.was_well(word)
+    }
+
     /// Successes since birth.
     pub(crate) fn successes(&self) -> u64 {
         self.lanes.parts().map(|lane| lane.successes.get()).sum()
-    }
-
-    /// How many calls a count window can be set to, if it is one.
-    pub(crate) fn capacity(&self) -> Option<u32> {
-        match &self.memory {
-            Memory::Count(ring) => Some(ring.0.capacity()),
-            Memory::Time(_) | Memory::Consecutive(_) => None,
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The settings that calls read, as words that can change while calls run.
 //!
-//! Whoever changes them does so before the generation moves. A call that sees a new setting under an old generation judges a result that
-//! will not count; one that sees the new generation sees the new settings.
+//! Whoever changes them moves the generation before and after ([`Core::set`](super::core::Core::set)). A call that sees a new setting under
+//! an old generation judges a result that will not count; one that sees the new generation sees the new settings.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -1,9 +1,10 @@
 //! One breaker per key (a host, a shard, a tenant), in bounded space.
 //!
 //! Keys often come from input, so their number has a bound. A key that was quiet for a while and has nothing bad in its window is
-//! forgotten when room is needed; one that is open, probing or in use never is (B16). When all are in use, further keys pass *unguarded*,
-//! which is counted: a stranger should not suffer for another key's failures. A breaker of a set begins small, and gets a stripe per
-//! thread once it is busy.
+//! forgotten when room is needed (B16). One with failures that no time takes away, or whose open time is over without anybody having asked
+//! again, is forgotten when it was quiet for [`OLD`] times as long: what it knew is old by then, and a set must not fill up for ever. One
+//! that is open, in use, or held by an operator never is. When all are needed, further keys pass *unguarded*, which is counted: a stranger
+//! should not suffer for another key's failures. A breaker of a set begins small, and gets a stripe per thread once it is busy.
 //!
 //! A bad network near us makes every key look bad. A *share* of keys that may be open at once keeps such a fault from cutting off all of
 //! them; breakers beyond it only say that they would have opened.
@@ -20,11 +21,12 @@ use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use super::breaker::Breaker;
 use super::environment::Environment;
 use super::permit::OwnedPermit;
-use super::policy::{InvalidOptions, Options, Window};
+use super::policy::{Options, Window, invalid};
 use super::state::{Cause, State};
 use super::word::Word;
 use crate::control::{Action, ControlError, Controlled, View};
 use crate::metrics as names;
+use crate::settings::InvalidOptions;
 use crate::ticker::ticks;
 use crate::{PolicyName, Rejected};
 
@@ -54,6 +56,8 @@ pub struct Limits {
 struct Set<K> {
     name: PolicyName,
     limits: Limits,
+    /// What every breaker of the set has room for, whenever it is made.
+    born: Window,
     options: Mutex<Options>,
     environment: Mutex<Environment>,
     hasher: RandomState,
@@ -79,6 +83,9 @@ pub(crate) struct Share {
     max: Option<f64>,
 }
 
+/// What a key remembers of trouble is old after this many times the quiet that makes it forgettable
+/// without any: an hour, by default.
+const OLD: u64 = 60;
 /// Keys that are looked at, per shelf, when room is needed.
 const LOOKED_AT: usize = 16;
 /// A key's last use is written down when it is older than this, so that calls of one key do not
@@ -88,7 +95,8 @@ const USED_PRECISION_MS: u64 = 256;
 // === impl Limits ===
 
 impl Default for Limits {
-    /// 10 000 keys, forgettable after a minute, of which all may be open.
+    /// 10 000 keys, forgettable after a minute without trouble and an hour with, of which all may be
+    /// open.
     fn default() -> Self {
         Self { keys: 10_000, idle: Duration::from_secs(60), open: None }
     }
@@ -101,13 +109,14 @@ impl Limits {
     /// [`InvalidOptions`] for any other number.
     pub fn with_keys(mut self, keys: usize) -> Result<Self, InvalidOptions> {
         if !(1..=1_000_000).contains(&keys) {
-            return Err(InvalidOptions::new("keys", "must be 1 to 1000000"));
+            return Err(invalid("keys", "must be 1 to 1000000"));
         }
         self.keys = keys;
         Ok(self)
     }
 
-    /// How long a key must be quiet before it may be forgotten. Default: a minute.
+    /// How long a key must be quiet before it may be forgotten; sixty times as long if it remembers
+    /// failures that no time takes away, or is open and long overdue. Default: a minute.
     #[must_use]
     pub fn with_idle(mut self, idle: Duration) -> Self {
         self.idle = idle;
@@ -120,7 +129,7 @@ impl Limits {
     /// [`InvalidOptions`] for any other share.
     pub fn with_max_open(mut self, share: f64) -> Result<Self, InvalidOptions> {
         if !(share > 0.0 && share <= 1.0) {
-            return Err(InvalidOptions::new("max_open", "must lie above 0 and not above 1"));
+            return Err(invalid("max_open", "must lie above 0 and not above 1"));
         }
         self.open = Some(share);
         Ok(self)
@@ -160,11 +169,13 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
         let name = name.into();
         let shelves = (limits.keys / 64).clamp(1, 16).next_power_of_two();
         let own = Environment { rng: environment.rng.fork(), ..environment.clone() };
-        let open_door = Breaker::of_set(name, options.clone(), own, None);
+        let born = options.window;
+        let open_door = Breaker::of_set(name, options.clone(), born, own, None);
         open_door.core().gate.change(Word::FIRST, Cause::Disable);
         Self(Arc::new(Set {
             name,
             limits,
+            born,
             options: Mutex::new(options),
             environment: Mutex::new(environment),
             hasher: RandomState::new(),
@@ -290,19 +301,23 @@ impl<K: Send + Sync> Controlled for Keyed<K> {
                 Ok(())
             }
             Action::Reconfigure { settings } => {
-                let present = self.0.options.lock().clone();
-                let changed = settings
-                    .iter()
-                    .try_fold(present, |options, (name, value)| options.set(name, *value))?;
-                // Breakers that are made from now on, and then those that there are.
-                *self.0.options.lock() = changed.clone();
-                let mut outcome = Ok(());
+                let changed = {
+                    let mut options = self.0.options.lock();
+                    let changed = options.clone().changed(settings)?;
+                    // All have the same memory: what one can be set to, all can.
+                    self.0.open_door.core().can_take(changed.window)?;
+                    options.clone_from(&changed);
+                    changed
+                };
+                // Those that are made from now on have it already.
+                let mut refused = None;
                 self.for_each(|breaker| {
                     if let Err(invalid) = breaker.reconfigure(changed.clone(), actor, why) {
-                        outcome = Err(ControlError::from(invalid));
+                        refused = Some(invalid);
                     }
                 });
-                outcome
+                debug_assert_eq!(refused, None, "the memories of a set differ");
+                refused.map_or(Ok(()), |refused| Err(refused.into()))
             }
             other => Err(ControlError::Unsupported { kind: "keyed_breaker", action: other.name() }),
         }
@@ -341,10 +356,14 @@ impl<K: Hash + Eq + Clone> Set<K> {
         let skipped = start.checked_rem(shelf.len()).unwrap_or(0);
         let candidates = shelf.iter().cycle().skip(skipped).take(LOOKED_AT.min(shelf.len()));
         let idle_ms = ticks(self.limits.idle);
-        let quiet = candidates
-            .filter(|(_, entry)| now.saturating_sub(entry.used.load(Ordering::Relaxed)) >= idle_ms)
-            .find(|(_, entry)| entry.is_forgettable());
-        let Some(key) = quiet.map(|(key, _)| key.clone()) else { return false };
+        let old_ms = idle_ms.saturating_mul(OLD);
+        let mut quiet = candidates.filter_map(|(key, entry)| {
+            let quiet_ms = now.saturating_sub(entry.used.load(Ordering::Relaxed));
+            let is_forgettable =
+                quiet_ms >= idle_ms && entry.is_forgettable(now, quiet_ms >= old_ms);
+            is_forgettable.then_some(key)
+        });
+        let Some(key) = quiet.next().cloned() else { return false };
         shelf.remove(&key).is_some()
     }
 
@@ -354,7 +373,7 @@ impl<K: Hash + Eq + Clone> Set<K> {
             Environment { rng: own.rng.fork(), ..own.clone() }
         };
         let options = self.options.lock().clone();
-        Breaker::of_set(self.name, options, environment, Some(self.share.clone()))
+        Breaker::of_set(self.name, options, self.born, environment, Some(self.share.clone()))
     }
 }
 
@@ -368,16 +387,21 @@ impl Entry {
         self.breaker.share()
     }
 
-    /// Closed, held by nobody, and with nothing in its window that would be missed.
-    fn is_forgettable(&self) -> bool {
+    /// Held by nobody, and without anything that would be missed. `is_old`: nobody has asked for so
+    /// long that what it knows says nothing about now.
+    fn is_forgettable(&self, now: u64, is_old: bool) -> bool {
         let core = self.breaker.core();
         let word = core.gate.word();
-        if !word.is(State::Closed) || !self.breaker.is_alone() {
+        if !self.breaker.is_alone() {
             return false;
         }
-        let figures = core.figures(word);
-        let is_time = matches!(core.book.lock().options.window, Window::Time(_));
-        // The last calls of a count window never leave it; when all were good they teach nothing.
-        figures.failures == 0 && figures.slow == 0 && (!is_time || figures.calls == 0)
+        match word.state() {
+            State::Closed => is_old || !core.remembers_trouble(word),
+            // Its next call would be a first one, as that of a new key is.
+            State::Open | State::HalfOpen => {
+                is_old && core.gate.until(word).is_some_and(|until| now > until)
+            }
+            State::Isolated | State::Disabled | State::Observing => false,
+        }
     }
 }

@@ -70,7 +70,7 @@ pub use future::ResponseFuture;
 pub use keyed::{Keyed, Limits};
 pub use layer::{BreakerLayer, EveryCall, Mode, RetriesOnly};
 pub use permit::{OwnedPermit, Permit, Recorded};
-pub use policy::{InvalidOptions, OnCancel, Options, Window};
+pub use policy::{OnCancel, Options, Window};
 pub use replay::{Ending, Forecast, Trace};
 pub use service::Guarded;
 pub use state::State;

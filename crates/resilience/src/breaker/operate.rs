@@ -1,7 +1,6 @@
 //! A breaker as operators and metrics see it.
 
 use super::breaker::Breaker;
-use super::policy::InvalidOptions;
 use super::state::State;
 use super::window::Figures;
 use crate::control::{Action, ControlError, Controlled, Health, View};
@@ -46,10 +45,8 @@ impl Controlled for Breaker {
             Action::Observe => self.observe(actor, why),
             Action::Release => self.release(actor, why),
             Action::Reconfigure { settings } => {
-                let changed = settings
-                    .iter()
-                    .try_fold(self.options(), |options, (name, value)| options.set(name, *value))?;
-                self.reconfigure(changed, actor, why).map_err(ControlError::from)?
+                let changed = self.options().changed(settings)?;
+                self.reconfigure(changed, actor, why)?
             }
         };
         Ok(())
@@ -134,11 +131,4 @@ fn shown(
         ("late_total", totals.late() as f64),
         ("rejected_total", totals.rejected() as f64),
     ]
-}
-
-impl From<InvalidOptions> for ControlError {
-    fn from(invalid: InvalidOptions) -> Self {
-        let (setting, why) = invalid.parts();
-        Self::Invalid { setting: setting.to_owned(), why }
-    }
 }

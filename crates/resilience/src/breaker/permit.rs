@@ -114,12 +114,10 @@ impl Refusal {
             PROBING => Reason::Probing,
             _ => Reason::Open,
         };
-        let rejected = Rejected::new(self.policy, reason);
-        if self.wait_ms == UNKNOWN {
-            rejected
-        } else {
-            rejected.with_retry_after(Duration::from_millis(self.wait_ms))
-        }
+        // Written where it will be read: each builder's step would move the whole of it once more.
+        let is_known = self.wait_ms != UNKNOWN;
+        let retry_after = is_known.then(|| Duration::from_millis(self.wait_ms));
+        Rejected { policy: self.policy, reason, retry_after, measured: None }
     }
 }
 

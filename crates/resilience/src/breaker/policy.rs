@@ -9,9 +9,11 @@
 //! | jitter | none | ±20 % | callers that broke together must not come back together |
 //! | probes | 1, any failure reopens | 3, by the same shares | one call is no evidence, in either direction |
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::control::ControlError;
+use crate::settings::InvalidOptions;
 use crate::ticker::ticks;
 use switchboard_core::Rng;
 
@@ -29,7 +31,7 @@ use super::window::ring::LENGTH_MAX;
 ///     .with_failure_rate(0.3)?
 ///     .with_open(Duration::from_secs(2), 2.0, Duration::from_secs(30))?;
 /// assert!(options.with_failure_rate(f64::NAN).is_err());
-/// # Ok::<(), switchboard_resilience::breaker::InvalidOptions>(())
+/// # Ok::<(), switchboard_resilience::InvalidOptions>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
@@ -73,14 +75,6 @@ pub enum OnCancel {
     FailureIfElapsed(Duration),
     /// As a failure.
     Failure,
-}
-
-/// A setting that cannot be meant.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid breaker: {setting}: {why}")]
-pub struct InvalidOptions {
-    setting: &'static str,
-    why: String,
 }
 
 const WINDOW_MIN: Duration = Duration::from_millis(100);
@@ -140,12 +134,12 @@ impl Options {
     pub fn with_window(mut self, window: Window) -> Result<Self, InvalidOptions> {
         match window {
             Window::Time(time) if !(WINDOW_MIN..=WINDOW_MAX).contains(&time) => {
-                return Err(InvalidOptions::new("window", "must last 0.1 s to 10 min"));
+                return Err(invalid("window", "must last 0.1 s to 10 min"));
             }
             Window::Count(calls) | Window::Consecutive(calls)
                 if !(1..=LENGTH_MAX).contains(&calls) =>
             {
-                return Err(InvalidOptions::new("window", "must hold 1 to 65536 calls"));
+                return Err(invalid("window", "must hold 1 to 65536 calls"));
             }
             _ => self.window = window,
         }
@@ -186,7 +180,7 @@ impl Options {
     /// [`InvalidOptions`] for 0.
     pub fn with_min_calls(mut self, calls: u32) -> Result<Self, InvalidOptions> {
         if calls == 0 {
-            return Err(InvalidOptions::new("min_calls", "must be at least 1"));
+            return Err(invalid("min_calls", "must be at least 1"));
         }
         self.min_calls = calls;
         Ok(self)
@@ -206,10 +200,10 @@ impl Options {
         cap: Duration,
     ) -> Result<Self, InvalidOptions> {
         if open > cap {
-            return Err(InvalidOptions::new("open_seconds", "must not exceed open_cap_seconds"));
+            return Err(invalid("open_seconds", "must not exceed open_cap_seconds"));
         }
         if !(1.0..=10.0).contains(&factor) {
-            return Err(InvalidOptions::new("open_factor", "must lie between 1 and 10"));
+            return Err(invalid("open_factor", "must lie between 1 and 10"));
         }
         self.open = time("open_seconds", open)?;
         self.cap = time("open_cap_seconds", cap)?;
@@ -223,7 +217,7 @@ impl Options {
     /// [`InvalidOptions`] for any other share.
     pub fn with_jitter(mut self, share: f64) -> Result<Self, InvalidOptions> {
         if !(0.0..1.0).contains(&share) {
-            return Err(InvalidOptions::new("jitter", "must lie between 0 and below 1"));
+            return Err(invalid("jitter", "must lie between 0 and below 1"));
         }
         self.jitter = share;
         Ok(self)
@@ -322,16 +316,24 @@ impl Options {
         settings
     }
 
-    /// The same with one setting changed, by its name in [`Options::settings`].
-    pub(crate) fn set(self, name: &str, value: f64) -> Result<Self, ControlError> {
-        let invalid = |why: String| ControlError::Invalid { setting: name.to_owned(), why };
+    /// The same with these settings changed, by their names in [`Options::settings`]: each within
+    /// its own limits, and what bounds one another as it is in the end.
+    pub(crate) fn changed(self, settings: &BTreeMap<String, f64>) -> Result<Self, ControlError> {
+        let change = |options: Self, (name, value): (&String, &f64)| options.set(name, *value);
+        let changed = settings.iter().try_fold(self, change)?;
+        let (open, factor, cap) = (changed.open, changed.factor, changed.cap);
+        Ok(changed.with_open(open, factor, cap)?)
+    }
+
+    /// The same with one setting changed, whatever the others are.
+    fn set(self, name: &str, value: f64) -> Result<Self, ControlError> {
+        let refused = |why: String| ControlError::Invalid { setting: name.to_owned(), why };
         let seconds =
-            || Duration::try_from_secs_f64(value).map_err(|_| invalid("must be a time".to_owned()));
+            || Duration::try_from_secs_f64(value).map_err(|_| refused("must be a time".to_owned()));
         let count = || {
             let is_count = value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value);
-            if is_count { Ok(value as u32) } else { Err(invalid("must be a number".to_owned())) }
+            if is_count { Ok(value as u32) } else { Err(refused("must be a number".to_owned())) }
         };
-        let (open, factor, cap, is_strict) = (self.open, self.factor, self.cap, self.is_strict);
         let slow_rate = self.slow_rate;
         let changed = match (name, self.window) {
             ("window_seconds", Window::Time(_)) => self.with_window(Window::Time(seconds()?)),
@@ -346,33 +348,29 @@ impl Options {
             ("slow_seconds", _) if value == 0.0 => Ok(self.without_slow_calls()),
             ("slow_seconds", _) => self.with_slow_calls(seconds()?, slow_rate),
             ("min_calls", _) => self.with_min_calls(count()?),
-            ("open_seconds", _) => self.with_open(seconds()?, factor, cap),
-            ("open_factor", _) => self.with_open(open, value, cap),
-            ("open_cap_seconds", _) => self.with_open(open, factor, seconds()?),
+            ("open_seconds", _) => {
+                time("open_seconds", seconds()?).map(|open| Self { open, ..self })
+            }
+            ("open_factor", _) => Ok(Self { factor: value, ..self }),
+            ("open_cap_seconds", _) => {
+                time("open_cap_seconds", seconds()?).map(|cap| Self { cap, ..self })
+            }
             ("jitter", _) => self.with_jitter(value),
-            ("probes", _) if is_strict => self.with_success_threshold(count()?),
+            ("probes", _) if self.is_strict => self.with_success_threshold(count()?),
             ("probes", _) => self.with_probes(count()?),
             ("probing_max_seconds", _) => self.with_probing_max(seconds()?),
             _ => {
                 let known: Vec<_> = self.settings().iter().map(|(name, _)| *name).collect();
-                return Err(invalid(format!("is none of {}", known.join(", "))));
+                return Err(refused(format!("is none of {}", known.join(", "))));
             }
         };
-        changed.map_err(|error| invalid(error.why))
+        Ok(changed?)
     }
 }
 
-// === impl InvalidOptions ===
-
-impl InvalidOptions {
-    pub(crate) fn new(setting: &'static str, why: impl Into<String>) -> Self {
-        Self { setting, why: why.into() }
-    }
-
-    /// Which setting, and what it can be.
-    pub(crate) fn parts(self) -> (&'static str, String) {
-        (self.setting, self.why)
-    }
+/// A setting of a breaker that cannot be meant.
+pub(crate) const fn invalid(setting: &'static str, why: &'static str) -> InvalidOptions {
+    InvalidOptions::of("breaker", setting, why)
 }
 
 fn share(setting: &'static str, rate: f64) -> Result<f64, InvalidOptions> {
@@ -380,7 +378,7 @@ fn share(setting: &'static str, rate: f64) -> Result<f64, InvalidOptions> {
     if rate > 0.0 && rate <= 1.0 {
         Ok(rate)
     } else {
-        Err(InvalidOptions::new(setting, "must lie above 0 and not above 1"))
+        Err(invalid(setting, "must lie above 0 and not above 1"))
     }
 }
 
@@ -388,7 +386,7 @@ fn time(setting: &'static str, time: Duration) -> Result<Duration, InvalidOption
     if ticks(time) >= 1 && time <= TIME_MAX {
         Ok(time)
     } else {
-        Err(InvalidOptions::new(setting, "must be 1 ms to 1 day"))
+        Err(invalid(setting, "must be 1 ms to 1 day"))
     }
 }
 
@@ -396,6 +394,6 @@ fn permits(probes: u32) -> Result<u32, InvalidOptions> {
     if (1..=PERMITS_MAX).contains(&probes) {
         Ok(probes)
     } else {
-        Err(InvalidOptions::new("probes", format!("must be 1 to {PERMITS_MAX}")))
+        Err(invalid("probes", "must be 1 to 200"))
     }
 }

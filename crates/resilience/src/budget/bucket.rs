@@ -5,8 +5,10 @@
 //! second when it is empty. Balance and time share one word, so that a charge is one compare-and-swap: whoever reads the balance and
 //! writes it in two steps grants the last token twice (trap 16).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+
+use crate::atomic::Word64;
 
 /// Tokens are counted in thousandths.
 pub(super) const UNIT: f64 = 1_000.0;
@@ -39,30 +41,22 @@ pub(super) struct Rules {
     pub(super) ttl: Option<Duration>,
 }
 
-/// An atomic word.
-pub(super) trait Word {
-    fn holding(word: u64) -> Self;
-    fn load(&self) -> u64;
-    /// Writes `new` if the word still is `present`; else says what it is.
-    fn swap_if(&self, present: u64, new: u64) -> Result<(), u64>;
-}
-
 // === impl Bucket ===
 
-impl<W: Word> Bucket<W> {
+impl<W: Word64> Bucket<W> {
     /// This balance at the origin of time.
     pub(super) fn new(balance: u64) -> Self {
-        Self { word: W::holding(pack(balance, 0)) }
+        Self { word: W::of(pack(balance, 0)) }
     }
 
     /// Adds, up to the maximum.
     pub(super) fn add(&self, amount: u64, now_ms: u64, rules: Rules) {
-        let mut present = self.word.load();
+        let mut present = self.word.load_acquire();
         loop {
             let (balance, since) = drift(present, now_ms, rules);
             let new = pack((balance + amount).min(rules.max), since);
-            match self.word.swap_if(present, new) {
-                Ok(()) => return,
+            match self.word.change(present, new) {
+                Ok(_) => return,
                 Err(other) => present = other,
             }
         }
@@ -70,12 +64,12 @@ impl<W: Word> Bucket<W> {
 
     /// Takes, all or nothing; else says how much there is.
     pub(super) fn take(&self, amount: u64, now_ms: u64, rules: Rules) -> Result<(), u64> {
-        let mut present = self.word.load();
+        let mut present = self.word.load_acquire();
         loop {
             let (balance, since) = drift(present, now_ms, rules);
             let Some(rest) = balance.checked_sub(amount) else { return Err(balance) };
-            match self.word.swap_if(present, pack(rest, since)) {
-                Ok(()) => return Ok(()),
+            match self.word.change(present, pack(rest, since)) {
+                Ok(_) => return Ok(()),
                 Err(other) => present = other,
             }
         }
@@ -83,7 +77,7 @@ impl<W: Word> Bucket<W> {
 
     /// The balance now.
     pub(super) fn balance(&self, now_ms: u64, rules: Rules) -> u64 {
-        drift(self.word.load(), now_ms, rules).0
+        drift(self.word.load_acquire(), now_ms, rules).0
     }
 }
 
@@ -124,21 +118,5 @@ impl Rules {
         }
         let (now, then) = ((self.floor - balance) as f64, (self.floor - amount) as f64);
         Duration::try_from_secs_f64(ttl.as_secs_f64() * (now / then).ln()).ok()
-    }
-}
-
-// === impl Word ===
-
-impl Word for AtomicU64 {
-    fn holding(word: u64) -> Self {
-        Self::new(word)
-    }
-
-    fn load(&self) -> u64 {
-        self.load(Ordering::Acquire)
-    }
-
-    fn swap_if(&self, present: u64, new: u64) -> Result<(), u64> {
-        self.compare_exchange_weak(present, new, Ordering::AcqRel, Ordering::Acquire).map(drop)
     }
 }

@@ -6,45 +6,14 @@ use std::sync::atomic::Ordering;
 use super::Budget;
 use crate::control::{Action, ControlError, Controlled, View};
 use crate::retry::Class;
-
-/// Who decides about repetitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Mode {
-    /// The tokens.
-    Judging,
-    /// An operator: none.
-    Isolated,
-    /// An operator: all.
-    Disabled,
-}
-
-// === impl Budget ===
-
-impl Budget {
-    pub(super) fn mode(&self) -> Mode {
-        match self.0.mode.load(Ordering::Acquire) {
-            mode if mode == Mode::Isolated as u8 => Mode::Isolated,
-            mode if mode == Mode::Disabled as u8 => Mode::Disabled,
-            _ => Mode::Judging,
-        }
-    }
-}
+use crate::settings::Mode;
 
 impl Controlled for Budget {
     fn view(&self) -> View {
         let policy = self.0.policy.load();
         let tokens = self.tokens();
-        let state = match self.mode() {
-            Mode::Isolated => "isolated",
-            Mode::Disabled => "disabled",
-            Mode::Judging
-                if tokens * super::bucket::UNIT < policy.cost(Class::Transient) as f64 =>
-            {
-                "exhausted"
-            }
-            Mode::Judging => "ok",
-        };
+        let is_exhausted = tokens * super::bucket::UNIT < policy.cost(Class::Transient) as f64;
+        let state = self.0.switch.mode().or(if is_exhausted { "exhausted" } else { "ok" });
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
         View {
             name: self.0.name,
@@ -63,21 +32,13 @@ impl Controlled for Budget {
 
     /// Isolated, nothing is repeated; disabled, everything that may be is, and costs nothing.
     fn act(&self, action: &Action) -> Result<(), ControlError> {
-        let mode = match action {
-            Action::Isolate => Mode::Isolated,
-            Action::Disable => Mode::Disabled,
-            Action::Release => Mode::Judging,
+        match action {
             Action::Reconfigure { settings } => {
                 let policy = (**self.0.policy.load()).clone().reconfigured(settings)?;
                 self.0.policy.store(Arc::new(policy));
-                return Ok(());
             }
-            Action::Observe => {
-                let kind = "retry_budget";
-                return Err(ControlError::Unsupported { kind, action: action.name() });
-            }
-        };
-        self.0.mode.store(mode as u8, Ordering::Release);
+            other => self.0.switch.set(Mode::asked_by(other, "retry_budget")?),
+        }
         Ok(())
     }
 }

@@ -32,19 +32,19 @@ mod policy;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::retry::Class;
+use crate::settings::{Mode, Switch};
 use crate::{Call, PolicyName, Reason, Rejected};
 use bucket::Bucket;
-use control::Mode;
 
 pub use charge::{Charge, Spent};
-pub use policy::{InvalidPolicy, Policy};
+pub use policy::Policy;
 
 /// Repetitions that a budget paid for, by `policy`.
 pub const CHARGED: &str = "switchboard.resilience.budget.charged";
@@ -65,7 +65,7 @@ struct Inner {
     policy: ArcSwap<Policy>,
     bucket: Bucket,
     origin: Instant,
-    mode: AtomicU8,
+    switch: Switch,
     charged: AtomicU64,
     refused: AtomicU64,
     numbers: [metrics::Counter; 2],
@@ -83,7 +83,7 @@ impl Budget {
             bucket: Bucket::new(policy.initial()),
             policy: ArcSwap::from_pointee(policy),
             origin: Instant::now(),
-            mode: AtomicU8::new(Mode::Judging as u8),
+            switch: Switch::default(),
             charged: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             numbers: [CHARGED, REFUSED]
@@ -127,7 +127,7 @@ impl Budget {
     pub fn try_charge(&self, class: Class) -> Result<Charge, Rejected> {
         let policy = self.0.policy.load();
         let rules = policy.rules();
-        let cost = match self.mode() {
+        let cost = match self.0.switch.mode() {
             Mode::Judging => policy.cost(class),
             Mode::Disabled => 0,
             Mode::Isolated => return Err(self.refuse(None)),

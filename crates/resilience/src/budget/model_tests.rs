@@ -8,23 +8,9 @@ use proptest::prelude::*;
 use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use shuttle::thread;
 
-use super::bucket::{Bucket, Rules, Word};
+use super::bucket::{Bucket, Rules};
 
-struct Scheduled(AtomicU64);
-
-impl Word for Scheduled {
-    fn holding(word: u64) -> Self {
-        Self(AtomicU64::new(word))
-    }
-
-    fn load(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn swap_if(&self, present: u64, new: u64) -> Result<(), u64> {
-        self.0.compare_exchange(present, new, Ordering::SeqCst, Ordering::SeqCst).map(drop)
-    }
-}
+type Scheduled = AtomicU64;
 
 const RULES: Rules = Rules { floor: 0, max: 5_000, ttl: None };
 

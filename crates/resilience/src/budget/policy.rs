@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::bucket::{LARGEST, Rules, UNIT};
 use crate::control::ControlError;
 use crate::retry::Class;
+use crate::settings::InvalidOptions;
 
 /// What fills a budget, what a repetition costs, and what comes back.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,14 +24,6 @@ pub struct Policy {
 struct Costs {
     transient: f64,
     throttled: f64,
-}
-
-/// A policy that cannot be meant.
-#[derive(Debug, thiserror::Error)]
-#[error("invalid budget: `{setting}` {why}")]
-pub struct InvalidPolicy {
-    setting: &'static str,
-    why: &'static str,
 }
 
 // === impl Policy ===
@@ -69,8 +62,8 @@ impl Policy {
     /// The same with another share of first tries, from 0 to 1.
     ///
     /// # Errors
-    /// [`InvalidPolicy`] when it is not such a share.
-    pub const fn with_ratio(mut self, ratio: f64) -> Result<Self, InvalidPolicy> {
+    /// [`InvalidOptions`] when it is not such a share.
+    pub const fn with_ratio(mut self, ratio: f64) -> Result<Self, InvalidOptions> {
         self.ratio = ratio;
         self.checked()
     }
@@ -78,8 +71,8 @@ impl Policy {
     /// The same with another number of repetitions per second that are always there.
     ///
     /// # Errors
-    /// [`InvalidPolicy`] when it is negative, or what it makes of 10 s does not fit the maximum.
-    pub const fn with_floor_per_second(mut self, floor: f64) -> Result<Self, InvalidPolicy> {
+    /// [`InvalidOptions`] when it is negative, or what it makes of 10 s does not fit the maximum.
+    pub const fn with_floor_per_second(mut self, floor: f64) -> Result<Self, InvalidOptions> {
         self.floor_per_second = floor;
         self.checked()
     }
@@ -87,8 +80,8 @@ impl Policy {
     /// The same with room for another number of tokens, up to 268 000.
     ///
     /// # Errors
-    /// [`InvalidPolicy`] when it is no such number, or below the floor.
-    pub const fn with_max(mut self, max: f64) -> Result<Self, InvalidPolicy> {
+    /// [`InvalidOptions`] when it is no such number, or below the floor.
+    pub const fn with_max(mut self, max: f64) -> Result<Self, InvalidOptions> {
         self.max = max;
         self.checked()
     }
@@ -114,10 +107,7 @@ impl Policy {
                 }
             }
         }
-        self.checked().map_err(|invalid| ControlError::Invalid {
-            setting: invalid.setting.to_owned(),
-            why: invalid.why.to_owned(),
-        })
+        Ok(self.checked()?)
     }
 
     /// The balance of a new budget: what lies there without any traffic.
@@ -156,22 +146,24 @@ impl Policy {
         }
     }
 
-    const fn checked(self) -> Result<Self, InvalidPolicy> {
+    const fn checked(self) -> Result<Self, InvalidOptions> {
         // Written so that NaN fails: no comparison with it is true.
         if !(self.ratio >= 0.0 && self.ratio <= 1.0) {
-            return Err(InvalidPolicy { setting: "ratio", why: "must lie between 0 and 1" });
+            return Err(invalid("ratio", "must lie between 0 and 1"));
         }
         if !(self.max >= 1.0 && self.max <= LARGEST as f64 / UNIT) {
-            return Err(InvalidPolicy { setting: "max", why: "must lie between 1 and 268 000" });
+            return Err(invalid("max", "must lie between 1 and 268 000"));
         }
         if !(self.floor_per_second >= 0.0 && self.floor() <= self.max) {
-            return Err(InvalidPolicy {
-                setting: "floor_per_second",
-                why: "must not be negative, and 10 s of it must fit into `max`",
-            });
+            let why = "must not be negative, and 10 s of it must fit into `max`";
+            return Err(invalid("floor_per_second", why));
         }
         Ok(self)
     }
+}
+
+const fn invalid(setting: &'static str, why: &'static str) -> InvalidOptions {
+    InvalidOptions::of("budget", setting, why)
 }
 
 fn thousandths(tokens: f64) -> u64 {

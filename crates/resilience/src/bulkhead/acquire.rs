@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
 use super::places::{Ticket, Turn};
-use super::{Bulkhead, Entry, Permit};
+use super::{Bulkhead, Entry, Place};
 use crate::{Reason, Rejected};
 
 pin_project! {
@@ -56,7 +56,7 @@ impl Acquire {
     }
 
     /// Takes a place at once, or joins the queue and sets the alarm.
-    fn begin(mut self: Pin<&mut Self>, cx: &Context<'_>) -> Option<Result<Permit, Rejected>> {
+    fn begin(mut self: Pin<&mut Self>, cx: &Context<'_>) -> Option<Result<Place, Rejected>> {
         let this = self.as_mut().project();
         let bulkhead = &*this.bulkhead;
         let now = Instant::now();
@@ -67,7 +67,7 @@ impl Acquire {
         let max_wait = {
             let mut state = bulkhead.shared.state.lock();
             match bulkhead.enter(&mut state) {
-                Entry::Inside(permit) => return Some(Ok(permit)),
+                Entry::Inside(place) => return Some(Ok(place)),
                 Entry::Rejected(rejected) => return Some(Err(rejected)),
                 Entry::Queue => {}
             }
@@ -89,22 +89,22 @@ impl Acquire {
     }
 
     /// Asks whether the turn of this ticket has come; if not, has itself woken by `waker`.
-    fn ask(bulkhead: &Bulkhead, ticket: Ticket, waker: Waker) -> Option<Permit> {
+    fn ask(bulkhead: &Bulkhead, ticket: Ticket, waker: Waker) -> Option<Place> {
         let mut state = bulkhead.shared.state.lock();
-        let (permit, former) = match state.places.ask(ticket) {
-            Turn::Place => (Some(bulkhead.permit(&state, true)), None),
-            Turn::Pass(former) => (Some(bulkhead.permit(&state, false)), Some(former)),
+        let (place, former) = match state.places.ask(ticket) {
+            Turn::Place => (Some(bulkhead.place(true)), None),
+            Turn::Pass(former) => (Some(bulkhead.place(false)), Some(former)),
             Turn::NotYet => (None, state.places.rewake(ticket, waker)),
         };
         // A waker may be the last thing that keeps a task, and a place of this bulkhead.
         drop(state);
         drop(former);
-        permit
+        place
     }
 }
 
 impl Future for Acquire {
-    type Output = Result<Permit, Rejected>;
+    type Output = Result<Place, Rejected>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.ticket.is_none()
@@ -115,16 +115,16 @@ impl Future for Acquire {
         let mut this = self.project();
         let bulkhead = &*this.bulkhead;
         let Some(ticket) = *this.ticket else { return Poll::Pending };
-        let permit = Self::ask(bulkhead, ticket, cx.waker().clone());
-        if permit.is_none()
+        let place = Self::ask(bulkhead, ticket, cx.waker().clone());
+        if place.is_none()
             && let Some(sleep) = this.sleep.as_mut().as_pin_mut()
         {
             ready!(sleep.poll(cx));
         }
         *this.ticket = None;
         let waited = this.since.map_or(Duration::ZERO, |since| since.elapsed());
-        bulkhead.shared.numbers.wait.record(waited.as_secs_f64());
-        Poll::Ready(permit.ok_or_else(|| {
+        bulkhead.shared.waits.record(waited.as_secs_f64());
+        Poll::Ready(place.ok_or_else(|| {
             // A place that was given between the question and now goes to the next.
             bulkhead.leave(ticket);
             bulkhead.shared.numbers.reject(*this.too_late)

@@ -56,4 +56,12 @@ impl Controlled for Bulkhead {
         });
         Ok(())
     }
+
+    fn publish(&self) {
+        let (taken, places) = {
+            let state = self.shared.state.lock();
+            (state.places.taken(), state.places.limit())
+        };
+        self.shared.numbers.publish_places(taken, places);
+    }
 }

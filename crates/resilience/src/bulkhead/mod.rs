@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A call asks for its place when it is called, not when the service is asked whether it is ready: a server asks that for each idle
-//! connection, and a thousand of them would hold a thousand places (D4). A place is held by a [`Permit`], which frees it when dropped,
+//! connection, and a thousand of them would hold a thousand places (D4). A [`Place`] is free again when it is dropped,
 //! wherever that happens; take one by hand for work that outlives its future, such as a blocking task.
 //!
 //! Not for limiting how *often* something happens: that is a [rate limit](crate::rate_limit).
@@ -21,9 +21,9 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
 //! let thumbnails = Bulkhead::new("thumbnails", Options::new(2).unwrap());
-//! let permit = thumbnails.try_acquire().expect("two places are free");
+//! let place = thumbnails.try_acquire().expect("two places are free");
 //! let work = tokio::task::spawn_blocking(move || {
-//!     let _permit = permit; // The place is taken until the work has ended, whoever still waits.
+//!     let _place = place; // The place is taken until the work has ended, whoever still waits.
 //!     6 * 7
 //! });
 //! assert_eq!(work.await.unwrap(), 42);
@@ -33,7 +33,6 @@
 
 mod acquire;
 mod control;
-mod future;
 mod layer;
 mod options;
 mod places;
@@ -46,6 +45,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use metrics::Histogram;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -54,7 +54,6 @@ use crate::{Call, PolicyName, Reason, Rejected, shed};
 use places::{Left, Places, Take, Ticket};
 
 pub use acquire::Acquire;
-pub use future::Running;
 pub use layer::BulkheadLayer;
 pub use options::Options;
 pub use pools::{ByRoute, Choose, Pools};
@@ -71,6 +70,7 @@ struct Shared {
     name: PolicyName,
     state: Mutex<State>,
     numbers: Numbers,
+    waits: Histogram,
 }
 
 #[derive(Debug)]
@@ -83,7 +83,7 @@ struct State {
 /// thread or a body.
 #[derive(Debug)]
 #[must_use = "the place is free again when this is dropped"]
-pub struct Permit {
+pub struct Place {
     bulkhead: Bulkhead,
     /// Not while the bulkhead is disabled: then nothing is counted, and nothing is given back.
     is_counted: bool,
@@ -93,7 +93,7 @@ pub struct Permit {
 #[derive(Debug)]
 enum Entry {
     /// It has a place.
-    Inside(Permit),
+    Inside(Place),
     /// It may wait for one, if the queue still has room when it joins.
     Queue,
     /// It goes away.
@@ -113,10 +113,10 @@ impl Bulkhead {
             Reason::Isolated,
         ];
         let numbers = Numbers::new("bulkhead", name, &reasons);
-        numbers.limit.set(options.places as f64);
+        let waits = numbers.waits();
         let places = Places::new(options.places, options.queue);
         let state = Mutex::new(State { places, max_wait: options.max_wait });
-        Self { shared: Arc::new(Shared { name, state, numbers }) }
+        Self { shared: Arc::new(Shared { name, state, numbers, waits }) }
     }
 
     /// Its name.
@@ -128,10 +128,10 @@ impl Bulkhead {
     ///
     /// # Errors
     /// [`Reason::BulkheadFull`], or [`Reason::Isolated`] when an operator lets nothing through.
-    pub fn try_acquire(&self) -> Result<Permit, Rejected> {
+    pub fn try_acquire(&self) -> Result<Place, Rejected> {
         let mut state = self.shared.state.lock();
         match self.enter(&mut state) {
-            Entry::Inside(permit) => Ok(permit),
+            Entry::Inside(place) => Ok(place),
             Entry::Rejected(rejected) => Err(rejected),
             Entry::Queue => Err(self.full(&state)),
         }
@@ -186,8 +186,8 @@ impl Bulkhead {
     /// Takes a place, or says what to do without one.
     fn enter(&self, state: &mut State) -> Entry {
         match state.places.take() {
-            Take::Place => Entry::Inside(self.permit(state, true)),
-            Take::Pass => Entry::Inside(self.permit(state, false)),
+            Take::Place => Entry::Inside(self.place(true)),
+            Take::Pass => Entry::Inside(self.place(false)),
             Take::Isolated => Entry::Rejected(self.shared.numbers.reject(Reason::Isolated)),
             Take::Busy if state.max_wait.is_zero() || !state.places.has_room() => {
                 Entry::Rejected(self.full(state))
@@ -202,19 +202,12 @@ impl Bulkhead {
         self.shared.numbers.reject(Reason::BulkheadFull).with_measured("taken", taken, places)
     }
 
-    /// The permit of a place that was just taken; under the lock, so that the gauge is exact.
-    fn permit(&self, state: &State, is_counted: bool) -> Permit {
-        self.shared.numbers.taken.set(state.places.taken() as f64);
-        Permit { bulkhead: self.clone(), is_counted }
+    fn place(&self, is_counted: bool) -> Place {
+        Place { bulkhead: self.clone(), is_counted }
     }
 
     fn release(&self) {
-        let next = {
-            let mut state = self.shared.state.lock();
-            let next = state.places.release();
-            self.shared.numbers.taken.set(state.places.taken() as f64);
-            next
-        };
+        let next = self.shared.state.lock().places.release();
         // Outside the lock: waking can run code of others.
         if let Some(next) = next {
             next.wake();
@@ -230,13 +223,7 @@ impl Bulkhead {
 
     /// Changes the state, and wakes whoever got a place by it.
     fn change(&self, change: impl FnOnce(&mut State) -> Vec<Waker>) {
-        let woken = {
-            let mut state = self.shared.state.lock();
-            let woken = change(&mut state);
-            self.shared.numbers.taken.set(state.places.taken() as f64);
-            self.shared.numbers.limit.set(state.places.limit() as f64);
-            woken
-        };
+        let woken = change(&mut self.shared.state.lock());
         woken.into_iter().for_each(Waker::wake);
     }
 }
@@ -254,9 +241,9 @@ impl shed::Signal for Bulkhead {
     }
 }
 
-// === impl Permit ===
+// === impl Place ===
 
-impl Drop for Permit {
+impl Drop for Place {
     fn drop(&mut self) {
         if self.is_counted {
             self.bulkhead.release();

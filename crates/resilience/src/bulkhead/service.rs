@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 
 use tower::Service;
 
-use super::{Bulkhead, Choose, Entry, Permit, Running};
+use super::{Acquire, Bulkhead, Choose, Entry, Place};
+use crate::delayed::Delayed;
 use crate::hold::{Hold, UntilAnswer};
 use crate::{Carries, Reason, SeamError};
 
@@ -48,11 +49,11 @@ where
     S::Error: SeamError,
     R: Carries,
     C: Choose<R>,
-    H: Hold<S::Response, Permit>,
+    H: Hold<S::Response, Place>,
 {
     type Response = H::Held;
     type Error = S::Error;
-    type Future = Running<S, R, H>;
+    type Future = Delayed<Acquire, S, R, Place, H>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -62,19 +63,19 @@ where
         let bulkhead = self.choose.choose(&request);
         let call = request.call();
         if call.deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
-            return Running::rejected(bulkhead.shared.numbers.reject(Reason::DeadlineExceeded));
+            return Delayed::rejected(bulkhead.shared.numbers.reject(Reason::DeadlineExceeded));
         }
         // Bound first, so that the lock is not held while the service is called.
         let entry = bulkhead.enter(&mut bulkhead.shared.state.lock());
         match entry {
-            Entry::Inside(permit) => Running::new(self.inner.call(request), permit),
-            Entry::Rejected(rejected) => Running::rejected(rejected),
+            Entry::Inside(place) => Delayed::running(self.inner.call(request), place),
+            Entry::Rejected(rejected) => Delayed::rejected(rejected),
             Entry::Queue => {
                 let acquire = bulkhead.acquire(&call);
                 // The service that was made ready must be the one that is called.
                 let clone = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, clone);
-                Running::waiting(acquire, ready, request)
+                Delayed::waiting(acquire, ready, request)
             }
         }
     }

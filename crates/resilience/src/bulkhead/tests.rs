@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::{Bulkhead, Options};
 use crate::Call;
 use crate::control::{Action, Controlled};
-use crate::probe::poll_once;
 use crate::shed::Signal;
+use crate::trial::poll_once;
 use crate::{Reason, Rejected};
 use tokio::time::Instant;
 
@@ -142,10 +142,10 @@ async fn a_larger_bulkhead_lets_waiters_in() {
 #[tokio::test(start_paused = true)]
 async fn blocking_work_owns_its_place_after_its_caller_has_left() {
     let bulkhead = bulkhead(1, 0);
-    let permit = bulkhead.try_acquire().unwrap();
+    let place = bulkhead.try_acquire().unwrap();
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let work = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
+        let _place = place;
         ended.recv().ok();
     });
     assert_eq!(bulkhead.free(), 0);

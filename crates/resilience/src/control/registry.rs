@@ -90,9 +90,11 @@ impl Registry {
         self.snapshot().iter().map(|policy| policy.health()).collect()
     }
 
-    /// Hands the counts of all policies to the installed metrics recorder. Call it before the
-    /// recorder is read; between readings nothing is spent on it.
+    /// Hands the counts of all policies, and what each number means, to the installed metrics
+    /// recorder. Call it before the recorder is read; between readings nothing is spent on it.
     pub fn publish(&self) {
+        // Each time: a recorder may have been installed since.
+        crate::metrics::describe();
         for policy in self.snapshot() {
             policy.publish();
         }

@@ -16,8 +16,10 @@ pin_project! {
     pub struct InTime<F> {
         #[pin]
         running: Option<F>,
-        // Unconstrained, because a call that always has more to do uses up the time slice that its
-        // timer would need to be looked at.
+        limit: Option<Instant>,
+        // Made when the call has to wait: an answer that is there at once needs none, and it costs
+        // more than the rest of the layer. Unconstrained, because a call that always has more to do
+        // uses up the time slice that its timer would need to be looked at.
         #[pin]
         timer: Option<Unconstrained<Sleep>>,
         rejected: Rejected,
@@ -29,13 +31,12 @@ pin_project! {
 impl<F> InTime<F> {
     /// Runs until then, if there is a limit, and after that is this rejection.
     pub(crate) fn until(limit: Option<Instant>, running: F, rejected: Rejected) -> Self {
-        let timer = limit.map(|limit| unconstrained(sleep_until(limit)));
-        Self { running: Some(running), timer, rejected }
+        Self { running: Some(running), limit, timer: None, rejected }
     }
 
     /// Is this rejection at once.
     pub(crate) fn rejected(rejected: Rejected) -> Self {
-        Self { running: None, timer: None, rejected }
+        Self { running: None, limit: None, timer: None, rejected }
     }
 }
 
@@ -52,9 +53,12 @@ where
             if let Poll::Ready(answer) = running.poll(cx) {
                 return Poll::Ready(answer);
             }
-            match this.timer.as_pin_mut() {
-                Some(timer) => ready!(timer.poll(cx)),
-                None => return Poll::Pending,
+            let Some(limit) = *this.limit else { return Poll::Pending };
+            if this.timer.is_none() {
+                this.timer.set(Some(unconstrained(sleep_until(limit))));
+            }
+            if let Some(timer) = this.timer.as_pin_mut() {
+                ready!(timer.poll(cx));
             }
             this.running.set(None);
         }

@@ -1,7 +1,8 @@
 //! A whole call, with all its attempts and waits, ends when nobody waits for it any more.
 //!
 //! A caller that has given up does not say so; its deadline does. Work that nobody waits for is the first to leave out when there is too
-//! much of it, so a call that arrives too late is rejected before anything is done (D1). The deadline travels inwards in the call's
+//! much of it, so a call that arrives too late is rejected before anything is done (D1); one that was running when its time was up has
+//! *timed out*, because its effect is unknown. The deadline travels inwards in the call's
 //! [`Call`](crate::Call): every layer further in takes the earlier of its own limit and what remains, and so does the next process.
 //!
 //! Put it *outside* a retry; for one attempt there is [`timeout`](crate::timeout), inside. Outside of a breaker and without one inside, a
@@ -72,14 +73,14 @@ where
     /// A call whose time is up is dropped where it stands.
     fn call(&mut self, mut request: R) -> Self::Future {
         let (now, mut call) = (Instant::now(), request.call());
-        let rejected = Rejected::new(self.name, Reason::DeadlineExceeded);
         if call.deadline.is_some_and(|deadline| deadline <= now) {
-            return InTime::rejected(rejected);
+            return InTime::rejected(Rejected::new(self.name, Reason::DeadlineExceeded));
         }
         if let Some(limit) = self.limit {
             call = call.within(limit, now);
             request.set_call(call);
         }
+        let rejected = Rejected::new(self.name, Reason::TimedOut);
         InTime::until(call.deadline, self.inner.call(request), rejected)
     }
 }

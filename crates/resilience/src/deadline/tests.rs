@@ -1,6 +1,7 @@
 //! The earlier of two limits holds, is told to whoever comes next, and drops what runs.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use switchboard_core::BoxError;
@@ -8,6 +9,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::DeadlineLayer;
+use crate::trial::poll_once;
 use crate::{Call, Reason, Rejected, SeamError};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -38,7 +40,7 @@ async fn d1_the_earlier_of_the_own_limit_and_the_brought_one_holds_and_is_passed
         let (answer, took) = check(layer, brought.map(seconds), seconds(1)).await;
         assert_eq!((answer, took), (Ok(Some(seconds(remaining))), seconds(1)));
         let (answer, took) = check(layer, brought.map(seconds), seconds(90)).await;
-        assert_eq!(answer.unwrap_err().reason, Reason::DeadlineExceeded);
+        assert_eq!(answer.unwrap_err().reason, Reason::TimedOut, "it was running");
         assert_eq!(took, seconds(remaining));
     }
 }
@@ -60,6 +62,14 @@ async fn d1_expired_on_arrival_the_inner_service_is_not_called() {
     assert_eq!(answer, Err(expected));
 }
 
+/// Without a runtime a timer could not even be made.
+#[test]
+fn an_answer_that_is_there_at_once_makes_no_timer() {
+    let inner = service_fn(|_: (Call, ())| std::future::ready(Ok::<_, Rejected>(7)));
+    let answer = DeadlineLayer::new(seconds(5)).layer(inner).call((Call::new(), ()));
+    assert_eq!(poll_once(std::pin::pin!(answer)), Poll::Ready(Ok(7)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_time_is_up_is_dropped_before_the_answer_is_given() {
     let running = Arc::new(());
@@ -75,7 +85,7 @@ async fn a_call_whose_time_is_up_is_dropped_before_the_answer_is_given() {
     let answer = service.ready().await.unwrap().call((Call::new(), ()));
     tokio::pin!(answer);
     let error = (&mut answer).await.unwrap_err();
-    assert_eq!(error.rejected().unwrap().reason, Reason::DeadlineExceeded);
+    assert_eq!(error.rejected().unwrap().reason, Reason::TimedOut);
     assert_eq!(Arc::strong_count(&running), 2, "the test's and the service's own");
 }
 
@@ -92,6 +102,6 @@ async fn trap_17_a_busy_call_cannot_starve_its_timer() {
     let mut service = DeadlineLayer::new(seconds(1)).layer(inner);
     let clock = tokio::spawn(tokio::time::advance(seconds(2)));
     let answer: Result<(), Rejected> = service.ready().await.unwrap().call((Call::new(), ())).await;
-    assert_eq!(answer.unwrap_err().reason, Reason::DeadlineExceeded);
+    assert_eq!(answer.unwrap_err().reason, Reason::TimedOut);
     clock.await.unwrap();
 }

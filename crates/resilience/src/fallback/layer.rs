@@ -91,8 +91,8 @@ impl<R, T, E> FallbackLayer<R, T, E> {
         self
     }
 
-    /// Only for these causes. Default: all but a deadline that has passed, after which nobody reads
-    /// the answer.
+    /// Only for these causes. Default: all but a call that was not begun for want of time. After the
+    /// deadline that a call brought, none: nobody reads the answer.
     #[must_use]
     pub fn covering(mut self, covers: impl Fn(Cause) -> bool + Send + Sync + 'static) -> Self {
         self.settings.covers = Arc::new(covers);

@@ -41,6 +41,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
 use tower::Service;
 
 use crate::{Carries, Classifier, Outcome, PolicyName, SeamError};
@@ -98,11 +99,10 @@ where
         let running = self.inner.call(request);
         Box::pin(async move {
             let answer = running.await;
-            let Some(cause) = settings.cause(&answer) else {
-                answer.as_ref().inspect(|good| settings.plan.keep(key.as_deref(), good)).ok();
-                return answer;
-            };
-            if !(settings.covers)(cause) {
+            let Some(cause) = settings.cause(&answer, key.as_deref()) else { return answer };
+            // After the caller's own deadline nobody reads what would be answered.
+            let is_read = !call.remaining(Instant::now()).is_some_and(|left| left.is_zero());
+            if !is_read || !(settings.covers)(cause) {
                 return answer;
             }
             match settings.plan.answer(cause, key.as_deref(), call).await {
@@ -116,14 +116,19 @@ where
 // === impl Settings ===
 
 impl<R, T, E: SeamError> Settings<R, T, E> {
-    /// Why this answer needs a fallback, if it does.
-    fn cause(&self, answer: &Result<T, E>) -> Option<Cause> {
+    /// Why this answer needs a fallback, if it does. Keeps a success for later; what says nothing
+    /// about the dependency (a "not found") may be an error's page, and is not kept.
+    fn cause(&self, answer: &Result<T, E>, key: Option<&str>) -> Option<Cause> {
         if let Some(rejected) = answer.as_ref().err().and_then(SeamError::rejected) {
             return Some(Cause::Rejected(rejected.reason));
         }
         match self.classifier.classify(answer) {
             Outcome::Failure { .. } => Some(Cause::Failed),
-            Outcome::Success | Outcome::Ignore => None,
+            Outcome::Ignore => None,
+            Outcome::Success => {
+                answer.iter().for_each(|good| self.plan.keep(key, good));
+                None
+            }
         }
     }
 

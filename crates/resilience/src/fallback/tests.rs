@@ -10,7 +10,9 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use super::{Cause, Degraded, FallbackLayer, Source, StaleCache};
 use crate::trial::{Error, Scripted, failed};
-use crate::{Backoff, Call, CallError, Classifier, Outcome, Reason, Rejected, RetryLayer};
+use crate::{
+    Backoff, Call, CallError, Classifier, DeadlineLayer, Outcome, Reason, Rejected, RetryLayer,
+};
 
 type Request = (Call, &'static str);
 type Layered = FallbackLayer<Request, u32, Error>;
@@ -122,6 +124,39 @@ async fn d10_a_refusal_is_an_answer_and_needs_no_fallback() {
     let layer: Layered = FallbackLayer::new(classifier).with_static(|_| Some(1));
     let (answer, _) = check_with(layer, || Err(CallError::Failed("not found"))).await;
     assert!(matches!(answer, Err(CallError::Failed("not found"))));
+}
+
+/// The caller's own deadline is over: whatever was kept, nobody reads it.
+#[tokio::test(start_paused = true)]
+async fn d10_nothing_is_answered_after_the_callers_deadline() {
+    let kept = cache();
+    kept.put("key", 1);
+    let within = async |limit: DeadlineLayer| {
+        let slow = Scripted::new(|_, _| (seconds(9), Ok(2)));
+        let call = Call::new().with_deadline(Instant::now() + seconds(3));
+        cached(&kept).layer(limit.layer(slow)).oneshot((call, "key")).await
+    };
+    let late = within(DeadlineLayer::as_brought()).await;
+    assert!(matches!(late, Err(CallError::Rejected(late)) if late.reason == Reason::TimedOut));
+    let in_time = within(DeadlineLayer::new(seconds(2))).await;
+    assert_eq!(in_time.unwrap(), 1, "the limit was the layer's own, and the caller still waits");
+}
+
+/// An answer may say "not found", and its like must not be shown in bad times.
+#[tokio::test(start_paused = true)]
+async fn d10_only_a_success_is_kept() {
+    let kept = cache();
+    let layer = |counts: Outcome| {
+        FallbackLayer::new(Classifier::new(move |_: &Result<u32, Error>| counts)).with_cache(
+            kept.clone(),
+            |(_, key): &Request| Some((*key).to_owned()),
+            |answer| Some(*answer),
+        )
+    };
+    for (counts, len) in [(Outcome::Ignore, 0), (Outcome::Success, 1)] {
+        let (answer, _) = check_with(layer(counts), || Ok(404)).await;
+        assert_eq!((answer.unwrap(), kept.len()), (404, len), "{counts:?}");
+    }
 }
 
 /// It has its own few places: what fails with everything else must not become a queue.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::settings::InvalidOptions;
+
 /// Calls that are remembered.
 const WINDOW: usize = 256;
 /// The quantile is looked up anew after this many further calls: sorting is not for every call.
@@ -28,11 +30,6 @@ pub enum Delay {
     },
 }
 
-/// A delay that cannot be meant.
-#[derive(Debug, thiserror::Error)]
-#[error("invalid hedge: {0}")]
-pub struct InvalidDelay(&'static str);
-
 /// How long the last calls took.
 #[derive(Debug)]
 pub(super) struct Latencies(Mutex<Ring>);
@@ -45,6 +42,10 @@ struct Ring {
     quantile: Option<Duration>,
 }
 
+const fn invalid(why: &'static str) -> InvalidOptions {
+    InvalidOptions::new("hedge", why)
+}
+
 // === impl Delay ===
 
 impl Delay {
@@ -53,19 +54,19 @@ impl Delay {
         Self::Quantile { share: 0.95, least: Duration::from_millis(1), most }
     }
 
-    pub(super) fn checked(self) -> Result<Self, InvalidDelay> {
+    pub(super) fn checked(self) -> Result<Self, InvalidOptions> {
         match self {
             Self::Fixed(delay) if delay.is_zero() => {
-                Err(InvalidDelay("a delay of nothing would send every call twice"))
+                Err(invalid("a delay of nothing would send every call twice"))
             }
             Self::Quantile { share, .. } if !(share > 0.0 && share < 1.0) => {
-                Err(InvalidDelay("the share must lie between 0 and 1"))
+                Err(invalid("the share must lie between 0 and 1"))
             }
             Self::Quantile { least, most, .. } if least.is_zero() || least > most => {
-                Err(InvalidDelay("the least delay must lie above nothing and not above the most"))
+                Err(invalid("the least delay must lie above nothing and not above the most"))
             }
             Self::Fixed(most) | Self::Quantile { most, .. } if most > LONGEST => {
-                Err(InvalidDelay("the delay must not exceed an hour"))
+                Err(invalid("the delay must not exceed an hour"))
             }
             _ => Ok(self),
         }

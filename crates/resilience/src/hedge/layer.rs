@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use tower::Layer;
 
-use super::delay::{InvalidDelay, Latencies};
+use super::delay::Latencies;
 use super::{Delay, Hedge, Settings};
 use crate::PolicyName;
 use crate::budget::Budget;
 use crate::retry::Judge;
+use crate::settings::InvalidOptions;
 
 /// Sends a second attempt beside one that is slow.
 pub struct HedgeLayer<T, E> {
@@ -23,12 +24,12 @@ impl<T, E> HedgeLayer<T, E> {
     /// The judge says which answers win.
     ///
     /// # Errors
-    /// [`InvalidDelay`] says what is wrong with the delay.
+    /// [`InvalidOptions`] says what is wrong with the delay.
     pub fn new(
         delay: Delay,
         budget: Budget,
         judge: impl Into<Judge<T, E>>,
-    ) -> Result<Self, InvalidDelay> {
+    ) -> Result<Self, InvalidOptions> {
         Ok(Self {
             settings: Settings {
                 name: PolicyName::new("hedge"),

@@ -49,7 +49,7 @@ use crate::{Carries, PolicyName, SeamError};
 use delay::Latencies;
 use race::Race;
 
-pub use delay::{Delay, InvalidDelay};
+pub use delay::Delay;
 pub use layer::HedgeLayer;
 
 /// Attempts sent beside a slow one, by `policy`.

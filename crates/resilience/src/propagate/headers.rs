@@ -5,6 +5,7 @@
 //! | deadline | the earliest of `grpc-timeout`, `x-request-timeout-ms`, `x-envoy-expected-rq-timeout-ms` | what *remains*, less a margin: `grpc-timeout` for gRPC, else `x-request-timeout-ms` |
 //! | attempt | `x-retry-attempt`, `grpc-previous-rpc-attempts` | the same, unless 0 |
 //! | priority | `x-priority`: `critical`, `standard`, `batch` | the same, unless standard |
+//! | level of the priority | `x-priority-level`, by the shed alone | passed on as it came |
 //! | repeatable | the method, or an `idempotency-key` | not written: it is the request's own |
 
 use std::time::Duration;
@@ -29,6 +30,9 @@ pub const RETRY_ATTEMPT: HeaderName = HeaderName::from_static("x-retry-attempt")
 pub const GRPC_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 /// Which work is shed first.
 pub const PRIORITY: HeaderName = HeaderName::from_static("x-priority");
+/// Which work of the same priority is shed first, from 0 to 99; see
+/// [`InHeaders`](crate::shed::InHeaders).
+pub const PRIORITY_LEVEL: HeaderName = HeaderName::from_static("x-priority-level");
 /// The caller's own name for the operation.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 

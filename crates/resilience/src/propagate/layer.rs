@@ -8,7 +8,7 @@ use switchboard_core::Priority;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use super::headers::{decode_lenient, encode};
+use super::headers::{PRIORITY, PRIORITY_LEVEL, decode_lenient, encode};
 use crate::deadline::InTime;
 use crate::{Carries, PolicyName, Reason, Rejected, SeamError};
 
@@ -53,7 +53,8 @@ impl ServerLayer {
     }
 
     /// For anybody: the priority is standard whatever they say, because everybody would say
-    /// critical.
+    /// critical. The headers that say so, and the level of a priority, are taken off the request,
+    /// so that nobody further in believes them.
     pub const fn public() -> Self {
         Self { is_trusting: false, limit: None }
     }
@@ -97,6 +98,9 @@ where
         }
         if !self.layer.is_trusting {
             call.priority = Priority::Standard;
+            for name in [PRIORITY, PRIORITY_LEVEL] {
+                request.headers_mut().remove(name);
+            }
         }
         if let Some(limit) = self.layer.limit {
             call = call.within(limit, now);

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{ClientLayer, ServerLayer};
+use crate::shed::Level;
 use crate::{Call, Carries, Reason, Rejected};
 
 /// What the server sees of a call that its client sends.
@@ -62,6 +63,22 @@ async fn d8_strangers_do_not_choose_their_priority() {
         let there = check(ServerLayer::internal(), call).await.unwrap();
         assert_eq!(there.priority, priority);
     }
+}
+
+/// Neither a layer further in nor the next process sees what a stranger wrote.
+#[tokio::test(start_paused = true)]
+async fn d8_strangers_do_not_choose_their_level_within_a_priority() {
+    let there = service_fn(|request: Request<()>| async move {
+        let level = Level::read_from(request.headers());
+        Ok::<_, Rejected>((level, request.headers().contains_key("x-priority")))
+    });
+    let sent = |server: ServerLayer| {
+        let request = Request::get("/").header("x-priority-level", "99");
+        let request = request.header("x-priority", "critical").body(()).unwrap();
+        server.layer(there).oneshot(request)
+    };
+    assert_eq!(sent(ServerLayer::public()).await.unwrap(), (None, false));
+    assert_eq!(sent(ServerLayer::internal()).await.unwrap(), (Some(Level::new(99)), true));
 }
 
 #[tokio::test(start_paused = true)]

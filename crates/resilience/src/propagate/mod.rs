@@ -41,7 +41,7 @@ pub use answer::{
 pub use context::{call_of, carry};
 pub use headers::{
     ENVOY_TIMEOUT_MS, Expired, GRPC_ATTEMPTS, GRPC_TIMEOUT, IDEMPOTENCY_KEY, InvalidHeader,
-    PRIORITY, REQUEST_TIMEOUT_MS, RETRY_ATTEMPT, decode, decode_lenient, encode,
+    PRIORITY, PRIORITY_LEVEL, REQUEST_TIMEOUT_MS, RETRY_ATTEMPT, decode, decode_lenient, encode,
 };
 pub use layer::{Client, ClientLayer, Server, ServerLayer};
 pub use timeout::{decode_timeout, encode_timeout};

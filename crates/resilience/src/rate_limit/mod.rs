@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use metrics::Histogram;
 use tokio::time::Instant;
 
 use crate::control::{Action, ControlError, Controlled, View};
@@ -44,7 +45,7 @@ use crate::{PolicyName, Reason, Rejected};
 use settings::Settings;
 
 pub use figures::Figures;
-pub use future::Paced;
+pub use future::{Paced, Turning};
 pub use gcra::{Decision, Gcra};
 pub use keyed::KeyedRateLimit;
 pub use layer::{KeyedRateLimitLayer, RateLimitLayer};
@@ -66,6 +67,7 @@ struct Shared {
     full_at: AtomicU64,
     settings: Settings,
     numbers: Numbers,
+    waits: Histogram,
 }
 
 /// A call that may not begin yet.
@@ -77,18 +79,28 @@ pub struct Refused {
     pub figures: Figures,
 }
 
+/// When a call may begin, and what was written for it; nothing while the limit is disabled.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    wait: Duration,
+    written: Option<u64>,
+    now: u64,
+}
+
 // === impl RateLimit ===
 
 impl RateLimit {
     /// A full bucket.
     pub fn new(name: impl Into<PolicyName>, rate: Rate) -> Self {
         let name = name.into();
+        let numbers = Numbers::new("rate_limit", name, &[Reason::RateLimited, Reason::Isolated]);
         let shared = Shared {
             name,
             origin: Instant::now(),
             full_at: AtomicU64::new(0),
             settings: Settings::new(rate),
-            numbers: Numbers::new("rate_limit", name, &[Reason::RateLimited, Reason::Isolated]),
+            waits: numbers.waits(),
+            numbers,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -104,11 +116,8 @@ impl RateLimit {
     /// [`Refused`] with the exact wait; [`Reason::Isolated`], without one, when an operator lets
     /// nothing through.
     pub fn try_acquire(&self) -> Result<Figures, Refused> {
-        self.reserve(Duration::ZERO).map(|reservation| {
-            let figures = self.figures();
-            reservation.used();
-            figures
-        })
+        let turn = self.take(Duration::ZERO)?;
+        Ok(self.figures_at(turn.now))
     }
 
     /// Takes the next turn, if it begins within `max_wait`.
@@ -116,15 +125,23 @@ impl RateLimit {
     /// # Errors
     /// As for [`RateLimit::try_acquire`].
     pub fn reserve(&self, max_wait: Duration) -> Result<Reservation, Refused> {
+        self.take(max_wait).map(|turn| self.reserved(turn))
+    }
+
+    /// The same turn, which is given back unless it is used.
+    fn reserved(&self, turn: Turn) -> Reservation {
+        Reservation::new(self.clone(), turn.wait, turn.written)
+    }
+
+    /// Takes the next turn, for ever. One look at the clock, and no count of references.
+    fn take(&self, max_wait: Duration) -> Result<Turn, Refused> {
         let shared = &self.shared;
+        let now = self.now();
         let gcra = match shared.settings.judge() {
             Ok(gcra) => gcra,
-            Err(Mode::Isolated) => return Err(self.refuse(Reason::Isolated, None)),
-            Err(_) => {
-                return Ok(Reservation::new(self.clone(), Duration::ZERO, None));
-            }
+            Err(Mode::Isolated) => return Err(self.refuse(Reason::Isolated, None, now)),
+            Err(_) => return Ok(Turn { wait: Duration::ZERO, written: None, now }),
         };
-        let now = self.now();
         let mut before = shared.full_at.load(Ordering::Relaxed);
         loop {
             let (wait, after) = match gcra.decide(before, now) {
@@ -132,7 +149,7 @@ impl RateLimit {
                 Decision::Wait { wait, full_at } => (Duration::from_nanos(wait), full_at),
             };
             if wait > max_wait {
-                return Err(self.refuse(Reason::RateLimited, Some(wait)));
+                return Err(self.refuse(Reason::RateLimited, Some(wait), now));
             }
             // Relaxed: the word guards nothing but itself.
             match shared.full_at.compare_exchange_weak(
@@ -141,9 +158,7 @@ impl RateLimit {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => {
-                    return Ok(Reservation::new(self.clone(), wait, Some(after)));
-                }
+                Ok(_) => return Ok(Turn { wait, written: Some(after), now }),
                 Err(present) => before = present,
             }
         }
@@ -151,17 +166,21 @@ impl RateLimit {
 
     /// What is left now. Takes nothing.
     pub fn figures(&self) -> Figures {
+        self.figures_at(self.now())
+    }
+
+    fn figures_at(&self, now: u64) -> Figures {
         let full_at = self.shared.full_at.load(Ordering::Relaxed);
-        self.shared.settings.gcra().figures(full_at, self.now())
+        self.shared.settings.gcra().figures(full_at, now)
     }
 
     fn now(&self) -> u64 {
         nanos_since(self.shared.origin)
     }
 
-    fn refuse(&self, reason: Reason, wait: Option<Duration>) -> Refused {
+    fn refuse(&self, reason: Reason, wait: Option<Duration>, now: u64) -> Refused {
         let mut rejected = self.shared.numbers.reject(reason);
-        let figures = self.figures();
+        let figures = self.figures_at(now);
         if reason == Reason::RateLimited {
             rejected = figures.explain(rejected);
         }

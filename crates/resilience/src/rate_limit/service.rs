@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tower::Service;
 
-use super::{KeyedRateLimit, Paced, RateLimit};
+use super::{KeyedRateLimit, Paced, RateLimit, Turning};
 use crate::{Admitted, Carries, SeamError};
 
 /// A service whose calls begin at a rate. Made by [`RateLimitLayer`](super::RateLimitLayer).
@@ -58,18 +58,17 @@ where
         {
             max_wait = max_wait.min(remaining);
         }
-        match self.limit.reserve(max_wait) {
+        match self.limit.take(max_wait) {
             Err(refused) => Paced::rejected(refused.rejected),
-            Ok(turn) if turn.wait().is_zero() => {
-                turn.used();
-                Paced::running(self.inner.call(request))
-            }
+            Ok(turn) if turn.wait.is_zero() => Paced::running(self.inner.call(request), ()),
             Ok(turn) => {
+                // Before anything else can fail, so that the turn is given back if it does.
+                let turn = self.limit.reserved(turn);
                 // The service that was made ready must be the one that is called.
                 let clone = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, clone);
-                self.limit.shared.numbers.wait.record(turn.wait().as_secs_f64());
-                Paced::waiting(turn, ready, request)
+                self.limit.shared.waits.record(turn.wait().as_secs_f64());
+                Paced::waiting(Turning::new(turn), ready, request)
             }
         }
     }

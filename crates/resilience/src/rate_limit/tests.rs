@@ -1,6 +1,5 @@
 //! Calls pass at the nanosecond at which they may, and the figures say when that is.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,7 +12,8 @@ use super::{
     Decision, Figures, KeyedRateLimit, KeyedRateLimitLayer, Rate, RateLimit, RateLimitLayer,
 };
 use crate::control::{Action, Controlled};
-use crate::probe::{Probe, Request, dropped_after_each_poll, taking};
+use crate::probe::{Probe, Request, taking};
+use crate::trial::dropped_at_every_poll;
 use crate::{Call, Reason};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -134,18 +134,14 @@ async fn a_turn_with_somebody_behind_it_is_not_given_to_two() {
 
 #[tokio::test(start_paused = true)]
 async fn trap_07_a_call_that_is_dropped_while_it_waits_gives_its_turn_back() {
-    let limit = RefCell::new(smooth(10));
-    dropped_after_each_poll(
-        || {
-            let fresh = smooth(10);
-            fresh.try_acquire().unwrap();
-            let layer = RateLimitLayer::new(fresh.clone()).with_wait(SECOND);
-            limit.replace(fresh);
-            layer.layer(Probe::default()).oneshot(taking(1))
-        },
+    dropped_at_every_poll(millis(1), || {
+        let limit = smooth(10);
+        limit.try_acquire().unwrap();
+        let layer = RateLimitLayer::new(limit.clone()).with_wait(SECOND);
+        let call = layer.layer(Probe::default()).oneshot(taking(1));
         // The first call is missing for 100 ms; this one only from when it ran.
-        || assert!(limit.borrow().figures().reset_after <= millis(100)),
-    )
+        (call, move || assert!(limit.figures().reset_after <= millis(100)))
+    })
     .await;
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use switchboard_core::Verdict;
 
-use crate::{Classifier, Outcome, Reason, SeamError};
+use crate::{Classifier, Outcome, SeamError};
 
 /// What an attempt's answer says to "again?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,14 +90,12 @@ impl<T, E: SeamError> Judge<T, E> {
     /// open and the bulkhead full for longer than a retry waits, each further attempt would be
     /// another rejection, and who waits here holds a place that others need. That the request
     /// certainly was not sent does not change it, and its `retry_after` is for whoever is further
-    /// out. Two reasons are no rejections but attempts that went wrong: a time-out, after which the
-    /// request may or may not have had its effect, and a fault that a test asked for.
+    /// out. What was an attempt ([`Reason::is_attempt`](crate::Reason::is_attempt)) may pass; the
+    /// request may or may not have had its effect.
     pub fn judge(&self, answer: &Result<T, E>) -> Again {
         match answer.as_ref().err().and_then(SeamError::rejected) {
-            Some(rejected) => match rejected.reason {
-                Reason::TimedOut | Reason::Chaos => Again::TRANSIENT,
-                _ => Again::No,
-            },
+            Some(rejected) if rejected.reason.is_attempt() => Again::TRANSIENT,
+            Some(_) => Again::No,
             None => (self.0)(answer),
         }
     }

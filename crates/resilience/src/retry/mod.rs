@@ -128,7 +128,7 @@ where
 {
     let mut call = request.call();
     let (first, mut progress) = (call.attempt, Progress::default());
-    let deadline = settings.policy.deadline(Instant::now(), call.deadline);
+    let deadline = settings.policy.deadline(call.deadline);
     if let Some(budget) = &settings.budget {
         budget.first_try(&mut call);
     }
@@ -171,16 +171,15 @@ impl<T, E: SeamError> Settings<T, E> {
         request: impl FnOnce() -> Option<R>,
     ) -> Result<(Duration, Option<Charge>, R), Stop> {
         let again = self.judge.judge(answer);
+        // Most answers end here, without a clock and without the lock that all calls share.
+        let (class, hint) = self.policy.may(progress, again, call.is_repeatable)?;
         let time_left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let rng = &mut self.rng.lock();
-        let wait = self.policy.next(progress, again, call.is_repeatable, time_left, rng)?;
+        let wait = self.policy.wait(progress, class, hint, time_left, &mut self.rng.lock())?;
         let request = request().ok_or(Stop::Committed)?;
         // The budget comes last: it pays for attempts that will be made, not for those that could.
-        let charge = match (&self.budget, again) {
-            (Some(budget), Again::After { class, .. }) => {
-                Some(budget.try_charge(class).map_err(|_| Stop::Budget)?)
-            }
-            _ => None,
+        let charge = match &self.budget {
+            Some(budget) => Some(budget.try_charge(class).map_err(|_| Stop::Budget)?),
+            None => None,
         };
         Ok((wait, charge, request))
     }

@@ -114,10 +114,10 @@ impl Policy {
         self.total
     }
 
-    /// Until when attempts of a call may begin that began at `begun`: the earlier of the limit on the
-    /// whole and the call's own deadline.
-    pub fn deadline(&self, begun: Instant, call: Option<Instant>) -> Option<Instant> {
-        let own = self.total.and_then(|total| begun.checked_add(total));
+    /// Until when attempts of a call may begin that begins now: the earlier of the limit on the whole
+    /// and the call's own deadline.
+    pub fn deadline(&self, call: Option<Instant>) -> Option<Instant> {
+        let own = self.total.and_then(|total| Instant::now().checked_add(total));
         own.into_iter().chain(call).min()
     }
 
@@ -133,6 +133,17 @@ impl Policy {
         time_left: Option<Duration>,
         rng: &mut Rng,
     ) -> Result<Duration, Stop> {
+        let (class, hint) = self.may(progress, again, is_repeatable)?;
+        self.wait(progress, class, hint, time_left, rng)
+    }
+
+    /// Whether there may be another attempt: the part that needs no clock and no chance.
+    pub(super) fn may(
+        &self,
+        progress: &mut Progress,
+        again: Again,
+        is_repeatable: bool,
+    ) -> Result<(Class, Hint), Stop> {
         progress.failed = progress.failed.saturating_add(1);
         let Again::After { class, hint } = again else { return Err(Stop::Answered) };
         if hint == Hint::Never {
@@ -144,6 +155,18 @@ impl Policy {
         if progress.failed >= self.backoff.attempts() {
             return Err(Stop::Attempts);
         }
+        Ok((class, hint))
+    }
+
+    /// The wait before it, if there is time.
+    pub(super) fn wait(
+        &self,
+        progress: &mut Progress,
+        class: Class,
+        hint: Hint,
+        time_left: Option<Duration>,
+        rng: &mut Rng,
+    ) -> Result<Duration, Stop> {
         progress.waits += 1;
         let backoff = match (class, &self.throttled) {
             (Class::Throttled, Some(throttled)) => throttled,

@@ -62,6 +62,27 @@ async fn repeats_until_it_passes_with_the_waits_of_the_policy() {
     assert_eq!((answer.unwrap(), attempts, took), (3, 3, seconds(1 + 2)));
 }
 
+/// Chance is shared by all calls, and only a pause needs it: calls that succeed, and those that are
+/// not repeated, do not meet at its lock.
+#[test]
+fn an_answer_takes_no_lock() {
+    let layer = layer(Verdict::Retry);
+    let settings = layer.layer(()).settings;
+    let _held = settings.rng.lock();
+    let (sender, answers) = std::sync::mpsc::channel();
+    let elsewhere = layer.clone();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let good = elsewhere.layer(Scripted::failing(0)).oneshot((again(), ()));
+        sender.send(runtime.block_on(good)).unwrap();
+        let bad = elsewhere.layer(Scripted::failing(9)).oneshot((Call::new(), ()));
+        sender.send(runtime.block_on(bad)).unwrap();
+    });
+    let answer = || answers.recv_timeout(seconds(10)).expect("it waits for the lock");
+    assert_eq!(answer().unwrap(), 1);
+    assert!(answer().is_err(), "not repeatable");
+}
+
 #[tokio::test(start_paused = true)]
 async fn classic_gives_up_after_five_attempts_without_a_further_wait() {
     let (answer, attempts, took) =

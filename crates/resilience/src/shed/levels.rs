@@ -3,9 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::Level;
-
-/// The header that carries a level between processes.
-const HEADER: &str = "x-priority-level";
+use crate::propagate::PRIORITY_LEVEL;
 
 /// Knows the level of a request.
 pub trait Levels<R> {
@@ -21,7 +19,8 @@ pub trait Levels<R> {
 pub struct Drawn;
 
 /// A call's level is in its header `x-priority-level`, and is drawn and written there if it is not.
-/// Strip the header at the outer edge, where it would be a stranger's word.
+/// [`ServerLayer::public`](crate::propagate::ServerLayer::public) strips the header at the outer
+/// edge, where it would be a stranger's word.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InHeaders;
 
@@ -30,13 +29,13 @@ pub struct InHeaders;
 impl Level {
     /// The level in these headers, if it is one.
     pub fn read_from(headers: &HeaderMap) -> Option<Self> {
-        let level: u8 = headers.get(HEADER)?.to_str().ok()?.parse().ok()?;
+        let level: u8 = headers.get(PRIORITY_LEVEL)?.to_str().ok()?.parse().ok()?;
         (level < Self::COUNT).then(|| Self::new(level))
     }
 
     /// Writes the level, for a server that this call goes on to.
     pub fn write_to(self, headers: &mut HeaderMap) {
-        headers.insert(HEADER, HeaderValue::from(u16::from(self.get())));
+        headers.insert(PRIORITY_LEVEL, HeaderValue::from(u16::from(self.get())));
     }
 }
 

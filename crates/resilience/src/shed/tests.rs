@@ -13,7 +13,8 @@ use super::{InHeaders, Level, QueueTime, Rank, Ranks, Shed, ShedLayer, Signal};
 use crate::adaptive::{AdaptiveLimit, Options};
 use crate::bulkhead::{self, Bulkhead};
 use crate::control::{Action, Controlled};
-use crate::probe::{Probe, poll_once, taking};
+use crate::probe::{Probe, taking};
+use crate::trial::poll_once;
 use crate::{Call, Reason, Rejected};
 
 const PRIORITIES: [Priority; 3] = [Priority::Critical, Priority::Standard, Priority::Batch];

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tower::Service;
 
 use super::{Request, Throttle};
-use crate::{Admitted, Classifier, Reason, SeamError};
+use crate::{Admitted, Classifier, SeamError};
 
 /// A service that is not asked what it would refuse. Made by
 /// [`ThrottleLayer`](super::ThrottleLayer).
@@ -89,10 +89,10 @@ where
         let this = self.project();
         let answer = ready!(this.future.poll(cx));
         if let Some(request) = this.request.take() {
-            // What a policy further in rejected never reached the dependency, but for a time-out.
             let rejected = answer.as_ref().err().and_then(SeamError::rejected);
             match rejected {
-                Some(rejected) if rejected.reason != Reason::TimedOut => request.withdrawn(),
+                // It never reached the dependency.
+                Some(rejected) if !rejected.reason.is_attempt() => request.withdrawn(),
                 _ => request.ended(this.classify.classify(&answer)),
             }
         }

@@ -9,7 +9,8 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{Throttle, ThrottleLayer, Window};
 use crate::control::{Action, Controlled};
-use crate::probe::{Probe, poll_once, taking};
+use crate::probe::{Probe, taking};
+use crate::trial::poll_once;
 use crate::{Outcome, Reason, Rejected};
 
 fn throttle() -> Throttle {
@@ -117,7 +118,7 @@ async fn d7_it_lets_go_when_the_dependency_is_back() {
 #[tokio::test(start_paused = true)]
 async fn what_another_policy_rejected_was_not_asked() {
     let throttle = throttle();
-    for (reason, requests) in [(Reason::Open, 0.0), (Reason::TimedOut, 1.0)] {
+    for (reason, requests) in [(Reason::Open, 0.0), (Reason::TimedOut, 1.0), (Reason::Chaos, 2.0)] {
         let inner =
             service_fn(
                 move |(): ()| async move { Err::<(), _>(Rejected::new("inner".into(), reason)) },

@@ -28,14 +28,16 @@ pub use layer::TimeoutLayer;
 /// A service whose attempts end in time.
 ///
 /// The limit is passed inwards as the attempt's deadline, so that whoever comes next does not work
-/// longer than somebody listens. An attempt that took longer was
-/// [`TimedOut`](Reason::TimedOut), and whether it had an effect is unknown; one that the call's own
-/// deadline ended is [`DeadlineExceeded`](Reason::DeadlineExceeded).
+/// longer than somebody listens. An attempt that ran and got no answer was
+/// [`TimedOut`](Reason::TimedOut), by whosever limit, and whether it had an effect is unknown; one
+/// that was never begun, because no time was left, is
+/// [`DeadlineExceeded`](Reason::DeadlineExceeded).
 #[derive(Clone, Debug)]
 pub struct Timeout<S> {
     inner: S,
     name: PolicyName,
     limit: Duration,
+    least: Duration,
 }
 
 // === impl Timeout ===
@@ -43,7 +45,7 @@ pub struct Timeout<S> {
 impl<S> Timeout<S> {
     /// Attempts of `inner` take at most `limit`.
     pub fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, name: PolicyName::new("timeout"), limit }
+        Self { inner, name: PolicyName::new("timeout"), limit, least: Duration::ZERO }
     }
 }
 
@@ -64,16 +66,13 @@ where
     fn call(&mut self, mut request: R) -> Self::Future {
         let (now, call) = (Instant::now(), request.call());
         let own = call.within(self.limit, now);
-        // The limit that ends it says why: the call's own when this one has not shortened it.
-        let reason = match call.deadline {
-            Some(deadline) if own.deadline == Some(deadline) => Reason::DeadlineExceeded,
-            _ => Reason::TimedOut,
-        };
-        let rejected = Rejected::new(self.name, reason);
-        if call.deadline.is_some_and(|deadline| deadline <= now) {
-            return InTime::rejected(rejected);
+        if call.remaining(now).is_some_and(|left| left <= self.least) {
+            return InTime::rejected(Rejected::new(self.name, Reason::DeadlineExceeded));
         }
         request.set_call(own);
+        // A dependency that hangs is one whoever's patience ends first: if attempts that the
+        // caller's deadline ends said nothing, callers in a hurry would never open its breaker.
+        let rejected = Rejected::new(self.name, Reason::TimedOut);
         InTime::until(own.deadline, self.inner.call(request), rejected)
     }
 }

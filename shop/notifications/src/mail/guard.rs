@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use switchboard_core::Clock;
 use switchboard_handler::Guard;
-use switchboard_resilience::breaker::{Breaker, Environment, InvalidOptions, Options};
+use switchboard_resilience::breaker::{Breaker, Environment, Options};
 use switchboard_resilience::budget::{Budget, Policy};
-use switchboard_resilience::{Registry, Ticker};
+use switchboard_resilience::{InvalidOptions, Registry, Ticker};
 
 /// The breaker and the budget of the mail server. The group that hands letters over begins anew
 /// when an operator asks for it; what is known of the server outlives that.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use switchboard_core::{BoxError, Rng, Verdict};
-use switchboard_resilience::budget::{Budget, InvalidPolicy, Policy};
-use switchboard_resilience::{Backoff, Call, InvalidBackoff, RetryLayer};
+use switchboard_resilience::budget::{Budget, Policy};
+use switchboard_resilience::{Backoff, Call, InvalidOptions, RetryLayer};
 use tokio::task::JoinSet;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -28,15 +28,9 @@ pub struct Amplified {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrillError {
-    /// The waits.
-    #[error("the waits of the drill cannot be meant")]
-    Backoff(#[from] InvalidBackoff),
-    /// The budget.
-    #[error("the budget of the drill cannot be meant")]
-    Budget(#[from] InvalidPolicy),
-    /// The places of the modelled service.
-    #[error("the places of the drill cannot be meant")]
-    Places(#[from] switchboard_resilience::InvalidOptions),
+    /// The waits, the budget, or the places of the modelled service; the cause says which.
+    #[error("the policies of the drill cannot be meant")]
+    Policies(#[from] InvalidOptions),
 }
 
 /// Makes this many calls, a millisecond apart, of a dependency that is down.

@@ -128,6 +128,27 @@ fn settings_change_live_and_nothing_counted_before_is_judged_by_them() {
     assert!(rig.admit().is_ok());
 }
 
+/// The new settings are seen one by one while calls run; none of them judges what was counted
+/// before, because that generation is over when the first is seen.
+#[test]
+fn a_result_that_meets_new_settings_half_way_opens_nothing_by_what_was_counted_before() {
+    let options = Options::recommended().with_window(Window::Time(SECOND * 10)).unwrap();
+    let rig = rig(options.clone());
+    rig.ok(10);
+    rig.fail(8);
+    let early = rig.admit().unwrap();
+    rig.breaker.core().set(options.with_min_calls(2).unwrap());
+    // Its word is no longer the present one, though no change was told yet.
+    assert_eq!(early.failure(QUICK), Recorded::Late);
+    assert!(rig.is(State::Closed) && rig.path().is_empty());
+    // An open breaker keeps its end through all of it.
+    rig.fail(2);
+    assert!(rig.is(State::Open));
+    let before = rig.breaker.view().remaining_open;
+    rig.breaker.core().set(Options::recommended());
+    assert_eq!(rig.breaker.view().remaining_open, before);
+}
+
 #[test]
 fn what_cannot_change_while_it_lives_is_refused_and_nothing_moves() {
     let rig = rig(Options::recommended().with_window(Window::Count(50)).unwrap());
@@ -136,7 +157,7 @@ fn what_cannot_change_while_it_lives_is_refused_and_nothing_moves() {
     let error = rig.breaker.reconfigure(longer, "ann", "more").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "invalid breaker: window: can hold 50 calls at most while the breaker lives"
+        "invalid breaker: window: holds no more calls than at its birth while it lives"
     );
     assert!(rig.breaker.reconfigure(Options::classic(), "ann", "other").is_err());
     assert_eq!(rig.breaker.generation(), generation);
@@ -201,7 +222,6 @@ fn d12_one_gauge_per_state_sums_to_one_and_outcomes_are_counted_by_name() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     metrics::with_local_recorder(&recorder, || {
-        crate::metrics::describe();
         let rig = rig(Options::classic());
         let late = rig.admit().unwrap();
         rig.ok(3);
@@ -233,4 +253,7 @@ fn d12_one_gauge_per_state_sums_to_one_and_outcomes_are_counted_by_name() {
     assert_eq!(breaker("rejected_calls", ",reason=\"open\""), 1.0);
     assert_eq!(breaker("changes", ""), 1.0);
     assert_eq!(breaker("slow_calls", ""), 0.0);
+    let text =
+        text.lines().find(|line| line.starts_with("# HELP switchboard_resilience_breaker_state"));
+    assert!(text.is_some(), "who reads the numbers is told what they mean");
 }

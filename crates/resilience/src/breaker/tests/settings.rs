@@ -44,7 +44,7 @@ fn every_setting_that_is_shown_can_be_set_to_what_it_is() {
         Options::recommended().with_probing_max(SECOND).unwrap(),
     ] {
         for (name, value) in options.settings() {
-            let again = options.clone().set(name, value).unwrap();
+            let again = options.clone().changed(&[(name.to_owned(), value)].into()).unwrap();
             assert_eq!(again.settings(), options.settings(), "{name}");
         }
     }
@@ -52,8 +52,28 @@ fn every_setting_that_is_shown_can_be_set_to_what_it_is() {
 
 #[test]
 fn an_unknown_setting_is_answered_with_those_there_are() {
-    let error = Options::classic().set("treshold", 3.0).unwrap_err().to_string();
+    let set = |name: &str, value| Options::classic().changed(&[(name.to_owned(), value)].into());
+    let error = set("treshold", 3.0).unwrap_err().to_string();
     assert!(error.starts_with("`treshold`: is none of consecutive_failures, "), "{error}");
-    let error = Options::classic().set("min_calls", 1.5).unwrap_err().to_string();
+    let error = set("min_calls", 1.5).unwrap_err().to_string();
     assert_eq!(error, "`min_calls`: must be a number");
+}
+
+/// Neither order of the two times is valid in between; only the end is looked at.
+#[test]
+fn settings_that_bound_one_another_change_together_or_not_at_all() {
+    let change = |open: f64, cap: f64| {
+        let settings = [("open_seconds", open), ("open_cap_seconds", cap)];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        Options::recommended().changed(&settings.into())
+    };
+    for (open, cap) in [(1.0, 2.0), (100.0, 200.0)] {
+        let changed = change(open, cap).unwrap();
+        assert_eq!((changed.open, changed.cap), (SECOND * open as u32, SECOND * cap as u32));
+    }
+    let error = change(100.0, 90.0).unwrap_err().to_string();
+    assert_eq!(error, "`open_seconds`: must not exceed open_cap_seconds");
+    for (name, value) in [("open_factor", 11.0), ("open_factor", f64::NAN), ("open_seconds", 0.0)] {
+        assert!(Options::recommended().changed(&[(name.to_owned(), value)].into()).is_err());
+    }
 }

@@ -14,7 +14,8 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::bulkhead;
 use crate::bulkhead::{BulkheadLayer, Pools};
-use crate::probe::{Probe, dropped_after_each_poll, poll_once, taking};
+use crate::probe::{Probe, taking};
+use crate::trial::{dropped_at_every_poll, poll_once};
 use crate::{Call, Reason, Rejected};
 
 #[tokio::test(start_paused = true)]
@@ -62,22 +63,21 @@ async fn d3_a_body_holds_its_place_until_it_ends() {
 async fn trap_07_a_call_that_is_dropped_at_any_moment_leaves_nothing_behind() {
     let bulkhead = bulkhead(1, 1);
     let service = BulkheadLayer::new(bulkhead.clone()).layer(Probe::default());
-    dropped_after_each_poll(
-        || {
-            // Somebody else has the place for a while, so that the call waits, runs and ends.
-            let permit = bulkhead.try_acquire().unwrap();
-            let mut service = service.clone();
-            async move {
-                let busy = async {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                    drop(permit);
-                };
-                let call = async { service.ready().await?.call(taking(10)).await };
-                tokio::join!(busy, call).1
-            }
-        },
-        || assert_eq!((bulkhead.free(), bulkhead.waiting()), (1, 0)),
-    )
+    let is_empty = || assert_eq!((bulkhead.free(), bulkhead.waiting()), (1, 0));
+    dropped_at_every_poll(Duration::from_millis(1), || {
+        // Somebody else has the place for a while, so that the call waits, runs and ends.
+        let place = bulkhead.try_acquire().unwrap();
+        let mut service = service.clone();
+        let call = async move {
+            let busy = async {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                drop(place);
+            };
+            let call = async { service.ready().await?.call(taking(10)).await };
+            tokio::join!(busy, call).1
+        };
+        (call, is_empty)
+    })
     .await;
 }
 
