@@ -23,7 +23,13 @@ pub enum Outcome {
 }
 
 /// Says how an answer counts. Shared by all clones of a layer.
-pub struct Classifier<T, E>(Arc<Classify<T, E>>);
+pub struct Classifier<T, E>(Judging<T, E>);
+
+enum Judging<T, E> {
+    /// Answers are successes, so most calls are judged without calling anything.
+    Errors(fn(&E) -> Outcome),
+    Answers(Arc<Classify<T, E>>),
+}
 
 type Classify<T, E> = dyn Fn(&Result<T, E>, Duration) -> Outcome + Send + Sync;
 
@@ -39,7 +45,7 @@ impl Outcome {
 impl<T, E> Classifier<T, E> {
     /// By this function of the answer.
     pub fn new(classify: impl Fn(&Result<T, E>) -> Outcome + Send + Sync + 'static) -> Self {
-        Self(Arc::new(move |answer, _| classify(answer)))
+        Self(Judging::Answers(Arc::new(move |answer, _| classify(answer))))
     }
 
     /// By this function of the answer and of how long it took: an answer after its caller's
@@ -47,7 +53,7 @@ impl<T, E> Classifier<T, E> {
     pub fn timed(
         classify: impl Fn(&Result<T, E>, Duration) -> Outcome + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(classify))
+        Self(Judging::Answers(Arc::new(classify)))
     }
 
     /// How this answer counts, if it took no time.
@@ -56,9 +62,22 @@ impl<T, E> Classifier<T, E> {
     }
 
     /// How this answer counts that took so long.
-    #[inline]
     pub fn classify_after(&self, answer: &Result<T, E>, elapsed: Duration) -> Outcome {
-        (self.0)(answer, elapsed)
+        self.classify_within(answer, || elapsed)
+    }
+
+    /// The same, where the time is made only for who asks.
+    #[inline(always)]
+    pub(crate) fn classify_within(
+        &self,
+        answer: &Result<T, E>,
+        elapsed: impl FnOnce() -> Duration,
+    ) -> Outcome {
+        match (&self.0, answer) {
+            (Judging::Errors(_), Ok(_)) => Outcome::Success,
+            (Judging::Errors(judge), Err(error)) => judge(error),
+            (Judging::Answers(judge), _) => judge(answer, elapsed()),
+        }
     }
 }
 
@@ -66,19 +85,19 @@ impl<T, E: SeamError> Classifier<T, E> {
     /// Answers are successes, errors failures; what a policy further in rejected says nothing about
     /// the dependency (B13) unless it was an attempt ([`Reason::is_attempt`](crate::Reason::is_attempt)).
     pub fn of_errors() -> Self {
-        Self::new(|answer| match answer {
-            Ok(_) => Outcome::Success,
-            Err(error) => match error.rejected() {
-                Some(rejected) if !rejected.reason.is_attempt() => Outcome::Ignore,
-                _ => Outcome::FAILURE,
-            },
-        })
+        Self(Judging::Errors(|error| match error.rejected() {
+            Some(rejected) if !rejected.reason.is_attempt() => Outcome::Ignore,
+            _ => Outcome::FAILURE,
+        }))
     }
 }
 
 impl<T, E> Clone for Classifier<T, E> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(match &self.0 {
+            Judging::Errors(judge) => Judging::Errors(*judge),
+            Judging::Answers(judge) => Judging::Answers(judge.clone()),
+        })
     }
 }
 

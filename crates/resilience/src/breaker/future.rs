@@ -63,7 +63,8 @@ where
                 std::mem::forget(watch);
                 let answer = ready!(polled);
                 pass.settle_now(|guard, elapsed_ms| {
-                    guard.classifier.classify_after(&answer, Duration::from_millis(elapsed_ms))
+                    let elapsed = || Duration::from_millis(elapsed_ms);
+                    guard.classifier.classify_within(&answer, elapsed)
                 });
                 Poll::Ready(answer)
             }
