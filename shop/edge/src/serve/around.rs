@@ -1,23 +1,25 @@
 //! Around each call: its id, its line in the traces, its place in the numbers.
 
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use http::header::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use switchboard_core::{Id, Rng, SystemClock};
-use tower::Service;
 use tower::util::MapRequestLayer;
+use tower::{Layer, Service};
 
 use super::access::{Access, Line, Noted};
 use super::represent::{Asked, Passed};
-use super::{bounds, refine};
+use super::{BODY_LIMIT, bounds, panicked, refine};
 use crate::metrics::Calls;
 use crate::request::{self, CURRENT, Current, REQUEST_ID};
 use crate::versions;
@@ -41,14 +43,20 @@ struct Around {
 #[derive(Clone)]
 pub(super) struct Served {
     around: Arc<Around>,
-    routes: Router,
+    routes: Routes,
 }
+
+/// The routes, with the limit on bodies outside of them: a layer of a router costs each call two
+/// allocations.
+type Routes = <DefaultBodyLimit as Layer<Router>>::Service;
 
 // === impl Served ===
 
 impl Served {
     pub(super) fn new(routes: Router, access: Access, is_service: bool) -> Self {
+        // Which route it is, is known inside of the router only.
         let routes = routes.layer(MapRequestLayer::new(request::routed));
+        let routes = DefaultBodyLimit::max(BODY_LIMIT).layer(routes);
         Self { around: Arc::new(Around::new(access, is_service)), routes }
     }
 }
@@ -77,7 +85,7 @@ impl Around {
         Self { ids, calls: Calls::default(), access, is_service }
     }
 
-    async fn call(&self, mut request: Request, routes: Router) -> Response {
+    async fn call(&self, mut request: Request, routes: Routes) -> Response {
         let begun = Instant::now();
         let id = self.id_of(&request);
         // The text of an id is visible ASCII, always.
@@ -113,7 +121,7 @@ impl Around {
         asked.without_body(response)
     }
 
-    async fn answer(&self, request: Request, mut routes: Router) -> (Response, Noted) {
+    async fn answer(&self, request: Request, mut routes: Routes) -> (Response, Noted) {
         if let Some(problem) = bounds::refused(&request) {
             return (problem.into_response(), Noted::nothing());
         }
@@ -124,8 +132,11 @@ impl Around {
         }
         match self.access.note(request).await {
             Ok((request, noted)) => {
-                let Ok(response) = routes.call(request).await;
-                (response, noted)
+                let calling = AssertUnwindSafe(async { routes.call(request).await });
+                match calling.catch_unwind().await {
+                    Ok(Ok(response)) => (response, noted),
+                    Err(panic) => (panicked(&*panic), noted),
+                }
             }
             Err(problem) => (problem.into_response(), Noted::nothing()),
         }

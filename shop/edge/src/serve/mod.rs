@@ -16,13 +16,12 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use switchboard_core::BoxError;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
-use tower_http::catch_panic::CatchPanicLayer;
 
 pub use access::Access;
 pub use health::Health;
@@ -175,12 +174,11 @@ pub fn wrap_with(routes: Router, access: Access) -> Router {
 }
 
 fn around(routes: Router, access: Access, is_service: bool) -> Served {
-    let routes =
-        routes.layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(CatchPanicLayer::custom(panicked));
     Served::new(routes, access, is_service)
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
+/// What callers get of a handler that panicked.
+fn panicked(panic: &(dyn Any + Send)) -> Response {
     let text = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

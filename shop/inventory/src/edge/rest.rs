@@ -23,7 +23,7 @@ const ON_HAND_MAX: i64 = 1_000_000_000;
 
 #[derive(Clone)]
 struct Edge {
-    app: App,
+    app: Arc<App>,
     auth: Arc<Auth>,
 }
 
@@ -40,7 +40,7 @@ pub fn routes(app: App, deps: &Deps) -> Router {
         .route("/api/v1/products/{sku}", get(show))
         .route("/api/v1/stock/{sku}", get(stock).put(adjust))
         .route("/api/v2/stock/{sku}", get(stock_v2).put(adjust_v2))
-        .with_state(Edge { app, auth: deps.auth.clone() })
+        .with_state(Edge { app: Arc::new(app), auth: deps.auth.clone() })
         .nest("/api/v1/operator/inventory", operator::routes(deps))
 }
 

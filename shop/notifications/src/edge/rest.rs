@@ -17,7 +17,7 @@ use crate::tables::{MAILBOX, NOTIFICATIONS};
 
 #[derive(Clone)]
 pub(super) struct Edge {
-    pub(super) app: App,
+    pub(super) app: Arc<App>,
     auth: Arc<Auth>,
 }
 
@@ -35,7 +35,7 @@ pub fn routes(app: App, deps: &Deps) -> Router {
         .route("/api/v1/mailbox", get(mailbox))
         .route("/api/v1/mailbox/{id}", get(letter))
         .merge(operator::routes())
-        .with_state(Edge { app, auth: deps.auth.clone() })
+        .with_state(Edge { app: Arc::new(app), auth: deps.auth.clone() })
         .nest("/api/v1/operator/notifications", shop_edge::operator::routes(deps))
 }
 

@@ -28,7 +28,7 @@ const EVENTS_LISTED: usize = 1_000;
 
 #[derive(Clone)]
 struct Edge {
-    app: App,
+    app: Arc<App>,
     auth: Arc<Auth>,
     idempotent: Idempotent,
 }
@@ -50,7 +50,7 @@ pub fn routes(app: App, deps: &Deps) -> Router {
         .route("/api/v1/accounts/{id}/events", get(events))
         .route("/api/v1/accounts/{id}/events/{seq}", get(event))
         .route("/api/v1/operator/payments/totals", get(totals))
-        .with_state(Edge { app, auth: deps.auth.clone(), idempotent })
+        .with_state(Edge { app: Arc::new(app), auth: deps.auth.clone(), idempotent })
         .nest("/api/v1/operator/payments", operator::routes(deps))
 }
 

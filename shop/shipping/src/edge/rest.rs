@@ -14,7 +14,7 @@ use crate::domain::Shipment;
 
 #[derive(Clone)]
 struct Edge {
-    app: App,
+    app: Arc<App>,
     auth: Arc<Auth>,
 }
 
@@ -29,7 +29,7 @@ pub fn routes(app: App, deps: &Deps) -> Router {
     Router::new()
         .route("/api/v1/shipments", get(list))
         .route("/api/v1/shipments/{id}", get(show))
-        .with_state(Edge { app, auth: deps.auth.clone() })
+        .with_state(Edge { app: Arc::new(app), auth: deps.auth.clone() })
         .nest("/api/v1/operator/shipping", operator::routes(deps))
 }
 

@@ -30,7 +30,7 @@ const GUESSING: &str = "\"guesses\";q=10;w=60";
 
 #[derive(Clone)]
 pub(super) struct Edge {
-    pub(super) app: App,
+    pub(super) app: Arc<App>,
     auth: Arc<Auth>,
 }
 
@@ -49,7 +49,7 @@ pub fn routes(app: App, deps: &Deps) -> Router {
         .route("/api/v1/sessions", post(sign_in))
         .route(SESSION, get(session))
         .merge(super::v2::routes())
-        .with_state(Edge { app, auth: deps.auth.clone() })
+        .with_state(Edge { app: Arc::new(app), auth: deps.auth.clone() })
         .nest("/api/v1/operator/users", operator::routes(deps))
 }
 
