@@ -3,28 +3,30 @@
 //! A published version is a promise. Its document lies beside the present one, and a test compares the two, so that nobody breaks a caller
 //! without noticing. `--publish` takes what was added since then into the promise; what would break it is refused.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use crate::{breaking, house, process, suite};
+use crate::{breaking, graphql, house, process, suite};
 
 /// The interface's document.
 pub(crate) const DOCUMENT: &str = "shop/platform/docs/openapi.json";
 /// The folder of published documents, `openapi-v1.json` and so on.
 const PUBLISHED: &str = "shop/platform/docs/published";
-/// Versions that are published: the file, and the paths that belong to the version.
-const VERSIONS: [(&str, &str); 1] = [("openapi-v1.json", "/api/v1/")];
+/// Shared parts of a document that are there to be referred to.
+const SHARED: [&str; 5] = ["schemas", "responses", "headers", "parameters", "requestBodies"];
 
-/// Writes the document of the interface, and says what has changed for callers of a published one.
+/// Writes the document of the interface and the schema of the graph, and says what has changed for callers of a published one.
 pub(crate) fn run(publish: bool) -> anyhow::Result<()> {
     let program = suite::platform_binary()?;
     let file = house::root().join(DOCUMENT);
     let before = fs::read_to_string(&file).unwrap_or_default();
     process::quietly(&program.to_string_lossy(), &["openapi", "--out", &file.to_string_lossy()])?;
     let is_same = fs::read_to_string(&file)? == before;
+    graphql::write()?;
     println!("{DOCUMENT} {}", if is_same { "is up to date" } else { "was written anew" });
     let document = read(&file)?;
     let mut broken = 0;
@@ -40,11 +42,13 @@ pub(crate) fn run(publish: bool) -> anyhow::Result<()> {
         );
     }
     if publish {
-        for (name, paths) in VERSIONS {
-            let file = house::root().join(PUBLISHED).join(name);
-            fs::write(&file, format!("{:#}\n", version(&document, paths)))?;
+        for version in versions(&document) {
+            let name = file_of(version);
+            let file = house::root().join(PUBLISHED).join(&name);
+            fs::write(&file, format!("{:#}\n", part(&document, version)))?;
             println!("{PUBLISHED}/{name} was written anew");
         }
+        graphql::publish()?;
     }
     Ok(())
 }
@@ -70,13 +74,56 @@ pub(crate) fn published() -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Every version that the document has, by its name.
+pub(crate) fn versions(document: &Value) -> BTreeSet<&str> {
+    document["paths"].as_object().into_iter().flatten().map(|(path, _)| version_of(path)).collect()
+}
+
+/// The file of a published version.
+pub(crate) fn file_of(version: &str) -> String {
+    format!("openapi-{version}.json")
+}
+
+/// To which version a path belongs: `v1`, or `all` for what every version shares, as health.
+fn version_of(path: &str) -> &str {
+    let below = path.strip_prefix("/api/").and_then(|path| path.split('/').next());
+    below.unwrap_or("all")
+}
+
 /// The part of the document that belongs to one version.
-fn version(document: &Value, paths: &str) -> Value {
+fn part(document: &Value, version: &str) -> Value {
     let mut document = document.clone();
     if let Some(all) = document["paths"].as_object_mut() {
-        all.retain(|path, _| path.starts_with(paths));
+        all.retain(|path, _| version_of(path) == version);
     }
+    // Until nothing goes any more: what only an unused part refers to is unused.
+    while leave_what_is_used(&mut document) {}
     document
+}
+
+fn leave_what_is_used(document: &mut Value) -> bool {
+    let mut used = BTreeSet::new();
+    references(document, &mut used);
+    let mut is_less = false;
+    for kind in SHARED {
+        if let Some(parts) = document["components"][kind].as_object_mut() {
+            let before = parts.len();
+            parts.retain(|name, _| used.contains(&format!("#/components/{kind}/{name}")));
+            is_less |= parts.len() < before;
+        }
+    }
+    is_less
+}
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -86,9 +133,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_the_paths_below_its_own() {
-        let document =
-            json!({ "paths": { "/api/v1/users": {}, "/api/v2/users": {}, "/livez": {} } });
-        assert_eq!(version(&document, "/api/v1/")["paths"], json!({ "/api/v1/users": {} }));
+    fn every_path_belongs_to_a_version_that_has_only_what_it_refers_to() {
+        let to = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+        let document = json!({
+            "paths": { "/api/v1/users": to("A"), "/api/v2/users": to("B"), "/livez": {} },
+            "components": { "schemas": { "A": to("C"), "B": {}, "C": {}, "D": to("D") } },
+        });
+        let versions: Vec<_> = versions(&document).into_iter().collect();
+        assert_eq!(versions, ["all", "v1", "v2"]);
+        let first = part(&document, "v1");
+        assert_eq!(first["paths"], json!({ "/api/v1/users": to("A") }));
+        let schemas = first["components"]["schemas"].as_object().unwrap();
+        assert!(schemas.keys().eq(["A", "C", "D"]), "{schemas:?}: a ring refers to itself");
+        assert_eq!(part(&document, "all")["paths"], json!({ "/livez": {} }));
     }
 }

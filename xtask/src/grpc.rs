@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::codegen::PROTO;
-use crate::{browser, house, npm, process};
+use crate::shop::Shop;
+use crate::{house, npm, process};
 
 /// The linter of Protocol Buffers, of one exact version.
 const BUF: &str = "@bufbuild/buf@1.75.0";
@@ -16,24 +16,20 @@ const PUBLISHED: &str = "published/v1.binpb";
 
 /// Drives a platform by somebody else's client.
 pub(crate) fn stranger(binary: &Path, python: &str) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let data = folder.path().join("data");
-    let (platform, said) = process::Beside::start(
-        binary,
-        &["up", "--listen", "127.0.0.1:0", "--data", &data.to_string_lossy()],
-        "ready",
-        Duration::from_secs(60),
-    )?;
-    let url = browser::address(&said).context("the platform printed no address")?;
-    let token = fs::read_to_string(data.join("operator-token"))?;
+    let shop = Shop::start(binary)?;
+    let token = shop.operator_token()?;
     let script = house::root().join("shop/platform/tests/grpc/stranger.py");
     let protos = house::root().join(PROTO);
     process::run_with(
         python,
-        &[&script.to_string_lossy(), url.trim_start_matches("http://"), &protos.to_string_lossy()],
-        &[("OPERATOR_TOKEN", token.trim())],
+        &[
+            &script.to_string_lossy(),
+            shop.url.trim_start_matches("http://"),
+            &protos.to_string_lossy(),
+        ],
+        &[("OPERATOR_TOKEN", &token)],
     )?;
-    platform.stop(Duration::from_secs(5))
+    shop.stop()
 }
 
 /// Lints the descriptions, and compares them with what was published.

@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -14,7 +13,8 @@ use serde_json::Value;
 use crate::debian::{self, Need};
 use crate::documents::DOCUMENT;
 use crate::engines::{Package, VENV};
-use crate::{browser, house, process};
+use crate::shop::Shop;
+use crate::{house, npm, process};
 
 /// The linters of documents, and the reader of collections.
 const MODULES: [&str; 3] =
@@ -23,14 +23,9 @@ const MODULES: [&str; 3] =
 const FUZZER: &str = "schemathesis==4.32.5";
 /// Rules and scripts of these checks.
 const RULES: &str = "shop/platform/tests/interface";
-/// How a shop's start is awaited.
-const START: Duration = Duration::from_secs(60);
-/// How long it may take to end.
-const END: Duration = Duration::from_secs(5);
-
 /// What the checks need from Debian.
 pub(crate) fn needs() -> [Need; 2] {
-    [browser::NPM, VENV]
+    [npm::NEED, VENV]
 }
 
 /// Runs all of them on the committed document and on a shop that this program starts.
@@ -40,25 +35,18 @@ pub(crate) fn run(binary: &Path) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     tools.lint()?;
     tools.read_collections(binary, folder.path())?;
-    let data = folder.path().join("data");
-    let (platform, said) = process::Beside::start(
-        binary,
-        &["up", "--listen", "127.0.0.1:0", "--data", &data.to_string_lossy()],
-        "ready",
-        START,
-    )?;
-    let url = browser::address(&said).context("the platform printed no address")?;
-    let operator = fs::read_to_string(data.join("operator-token"))?;
+    let shop = Shop::start(binary)?;
+    let (url, operator) = (shop.url.clone(), shop.operator_token()?);
     let customer = process::output_with(
         "node",
         &[&rule("customer.mjs").to_string_lossy()],
         &[("SHOP_URL", &url)],
     )?;
-    tools.fuzz("the operator", &url, operator.trim(), folder.path(), &[])?;
+    tools.fuzz("the operator", &url, &operator, folder.path(), &[])?;
     // What a customer makes for somebody else is hidden from them: that is no resource that got lost.
     let hidden = ["--exclude-checks", "ensure_resource_availability"];
     tools.fuzz("a customer", &url, customer.trim(), folder.path(), &hidden)?;
-    platform.stop(END)
+    shop.stop()
 }
 
 fn rule(file: &str) -> PathBuf {
@@ -67,7 +55,7 @@ fn rule(file: &str) -> PathBuf {
 
 /// Where the tools lie.
 struct Tools {
-    /// The folder of the Node modules.
+    /// The Node modules.
     modules: PathBuf,
     /// The Python of the fuzzer.
     python: PathBuf,
@@ -77,27 +65,19 @@ struct Tools {
 
 impl Tools {
     fn install() -> anyhow::Result<Self> {
-        let modules = package("interface", &MODULES)?;
-        modules.install(|folder| {
-            let mut npm = Command::new("npm");
-            npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]);
-            process::logged(npm.arg(folder).args(MODULES), &folder.with_extension("log"))
-        })?;
-        let python = package("fuzzer", &[FUZZER])?;
+        let modules = npm::installed("interface", &MODULES)?;
+        let python = fuzzer()?;
         python.install(|folder| {
             let log = folder.with_extension("log");
             process::logged(Command::new("python3").args(["-m", "venv"]).arg(folder), &log)?;
             let mut pip = Command::new(folder.join("bin/python"));
             process::logged(pip.args(["-m", "pip", "install", "--quiet", FUZZER]), &log)
         })?;
-        Ok(Self {
-            modules: modules.folder().to_owned(),
-            python: python.folder().join("bin/python"),
-        })
+        Ok(Self { modules, python: python.folder().join("bin/python") })
     }
 
     fn module(&self, program: &str) -> String {
-        self.modules.join("node_modules/.bin").join(program).to_string_lossy().into_owned()
+        self.modules.join(".bin").join(program).to_string_lossy().into_owned()
     }
 
     /// Spectral and Redocly, for which a warning is an error too.
@@ -162,11 +142,10 @@ impl Tools {
     }
 }
 
-/// A folder of the cache for these, named after their versions.
-fn package(name: &str, tools: &[&str]) -> anyhow::Result<Package> {
-    let versions: Vec<_> =
-        tools.iter().map(|tool| tool.rsplit(['@', '=']).next().unwrap_or_default()).collect();
-    Package::named(name, &versions.join("-"))
+/// A folder of the cache for the fuzzer, named after its version.
+fn fuzzer() -> anyhow::Result<Package> {
+    let (name, version) = FUZZER.split_once("==").context("of one exact version")?;
+    Package::named(name, version)
 }
 
 /// What Redocly found, as an error that names all of it.
@@ -202,9 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_named_after_the_versions_that_are_in_it() {
-        let folder = package("interface", &MODULES).unwrap();
-        assert!(folder.folder().ends_with("engines/interface-6.16.3-2.77.0-5.3.1"));
-        assert!(package("fuzzer", &[FUZZER]).unwrap().folder().ends_with("fuzzer-4.32.5"));
+    fn a_folder_is_named_after_the_version_that_is_in_it() {
+        assert!(fuzzer().unwrap().folder().ends_with("engines/schemathesis-4.32.5"));
     }
 }

@@ -15,6 +15,7 @@ mod interface;
 mod npm;
 mod phases;
 mod process;
+mod shop;
 mod storm;
 mod suite;
 mod tidy;
@@ -68,9 +69,7 @@ enum Command {
     Tidy,
     /// Measures, in release mode, and writes BENCHMARKS.md.
     Bench {
-        /// Only these: log, store, handler, saga, shop, resilience (all of them by default); with
-        /// real engines: brokers, kafka, rabbit, postgres, relay, or all of those by the word
-        /// `engines`.
+        #[arg(help = bench::help())]
         only: Vec<String>,
         /// Print, and leave BENCHMARKS.md as it is.
         #[arg(long)]

@@ -7,12 +7,12 @@ use crate::debian::{self, Need, Present};
 use crate::{house, process};
 
 /// What installs them.
-pub(crate) const NEEDS: [Need; 1] =
-    [Need { present: Present::Program("npm"), packages: &["nodejs", "npm"] }];
+pub(crate) const NEED: Need =
+    Need { present: Present::Program("npm"), packages: &["nodejs", "npm"] };
 
 /// The `node_modules` with these packages, `NAME@VERSION` each; installed if they are not there.
 pub(crate) fn installed(name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
-    debian::ensure(&NEEDS)?;
+    debian::ensure(&[NEED])?;
     let folder = house::cache()?.join("npm").join(name);
     let (modules, mark) = (folder.join("node_modules"), folder.join("installed"));
     let wanted = packages.join("\n");

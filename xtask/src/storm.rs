@@ -4,25 +4,29 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
-use crate::{browser, process};
+use crate::shop;
 
 /// Kills the platform so often, then checks that nothing was lost and nothing happened twice.
 pub(crate) fn run(binary: &Path, kills: u32, seed: Option<u64>) -> anyhow::Result<()> {
     let mut chance = seed.unwrap_or_else(random_seed);
     println!("storm: {kills} kills, seed {chance}");
     let folder = tempfile::tempdir()?;
-    let data = folder.path().join("data").to_string_lossy().into_owned();
-    let start = |listen: &str| {
-        let arguments = ["up", "--listen", listen, "--data", &data];
-        process::Beside::start(binary, &arguments, "ready", Duration::from_secs(60))
-    };
-    let (mut platform, said) = start("127.0.0.1:0")?;
-    let url = browser::address(&said).context("the platform printed no address")?;
+    let data = folder.path().join("data");
+    let start = |listen: &str| shop::begin(binary, listen, &data);
+    let (mut platform, url) = start("127.0.0.1:0")?;
     let listen = url.trim_start_matches("http://").to_owned();
     let mut load = Command::new(binary)
-        .args(["storm-load", "--url", &url, "--data", &data, "--seed", &chance.to_string()])
+        .args([
+            "storm-load",
+            "--url",
+            &url,
+            "--data",
+            &data.to_string_lossy(),
+            "--seed",
+            &chance.to_string(),
+        ])
         .args(["--seconds", "600"])
         .stdin(std::process::Stdio::piped())
         .spawn()?;
@@ -53,7 +57,7 @@ pub(crate) fn run(binary: &Path, kills: u32, seed: Option<u64>) -> anyhow::Resul
     if !status.success() {
         bail!("the sums are off after {kills} kills");
     }
-    platform.stop(Duration::from_secs(5))?;
+    shop::end(platform)?;
     println!("storm: the sums agree after {kills} kills");
     Ok(())
 }

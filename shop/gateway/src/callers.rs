@@ -13,7 +13,7 @@ use shop_edge::{Auth, Problem, request};
 use crate::rate::{Limits, Quota, RateLimit};
 
 /// What is asked by programs that watch over the shop, and never counted.
-const UNCOUNTED: [&str; 4] = ["/livez", "/readyz", "/startupz", "/metrics"];
+pub(crate) const UNCOUNTED: [&str; 4] = ["/livez", "/readyz", "/startupz", "/metrics"];
 
 /// The limits of one door, with the keys that tell whose token is shown.
 #[derive(Clone)]

@@ -7,6 +7,8 @@ use serde_json::json;
 use shop_edge::openapi::{Link, Links, Operation, Part, Shape, links};
 use utoipa::ToSchema;
 
+use crate::callers::UNCOUNTED;
+
 /// Where everything is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Index {
@@ -41,7 +43,7 @@ pub struct Alive {
 /// Whether orders can be taken.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Readiness {
-    /// `ready`, or `not ready`.
+    /// `ready`, `not ready`, or `draining` once it has been asked to end.
     pub status: String,
     /// What each service says of itself.
     pub services: BTreeMap<String, String>,
@@ -169,7 +171,8 @@ pub fn openapi() -> Part {
 
 /// Public, and answered without asking a service.
 fn own(path: &str, id: &str) -> Operation {
-    Operation::get(path, id).public().never(&[502, 503, 504])
+    let operation = Operation::get(path, id).public().never(&[502, 503, 504]);
+    if UNCOUNTED.contains(&path) { operation.uncounted() } else { operation }
 }
 
 impl Shape for Index {

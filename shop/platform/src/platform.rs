@@ -309,16 +309,8 @@ impl Platform {
             shop.clock.clone(),
             doors.clone(),
         );
-        let metrics =
-            guard::metrics(auth.clone(), shop.policies.clone(), address.ip().is_loopback());
-        let gateway = gateway(routes, &carrier, &shop)?
-            .with_routes(metrics)
-            .with_routes(backups.routes())
-            .with_callers(edge.callers(&auth))
-            .with_end(doors.clone())
-            .with_rpc(&auth, edge.rpc(), doors.clone())
-            .map_err(StartError::Failed)?
-            .with_graphql(&auth, guard::graphql(address.ip().is_loopback()), doors.clone());
+        let is_loopback = address.ip().is_loopback();
+        let gateway = gateway(routes, &carrier, &shop, backups, &edge, is_loopback)?;
         let gateway = tokio::spawn(gateway.serve(door, edge.gateway(), doors.clone()));
         let parts = tokio::spawn(parts.run(end.clone()));
         folder.announce(&format!("http://{}", local(address)))?;
@@ -407,21 +399,30 @@ impl Platform {
     }
 }
 
-fn gateway(
+/// The public port: what is passed on, and all that the platform answers itself.
+pub(crate) fn gateway(
     routes: Vec<Route>,
     carrier: &Carrier,
     shop: &console::Shop,
+    backups: Jobs,
+    edge: &Doors,
+    is_loopback: bool,
 ) -> Result<Gateway, StartError> {
-    let (auth, clock) = (shop.auth.clone(), shop.clock.clone());
-    let keys = shop_edge::auth::routes(auth.clone());
-    let guards = guards(&clock, &shop.policies)?;
+    let console::Shop { auth, clock, policies, end, .. } = shop;
     Ok(Gateway::new(routes)
-        .with_guards(guards)
-        .with_routes(keys)
+        .with_guards(guards(clock, policies)?)
+        .with_routes(shop_edge::auth::routes(auth.clone()))
         .with_routes(openapi::routes())
         .with_routes(console::routes(shop.clone()))
-        .with_routes(resilience::routes(shop.policies.clone(), auth.clone()))
-        .with_routes(operator::routes(Some(carrier), auth, clock)))
+        .with_routes(resilience::routes(policies.clone(), auth.clone()))
+        .with_routes(operator::routes(Some(carrier), auth.clone(), clock.clone()))
+        .with_routes(guard::metrics(auth.clone(), policies.clone(), is_loopback))
+        .with_routes(backups.routes())
+        .with_callers(edge.callers(auth))
+        .with_end(end.clone())
+        .with_rpc(auth, edge.rpc(), end.clone())
+        .map_err(StartError::Failed)?
+        .with_graphql(auth, guard::graphql(is_loopback), end.clone()))
 }
 
 /// The policies of a gateway, for all services.

@@ -31,6 +31,19 @@ const WITH_ENGINES: &str = "engines";
 /// Where the figures of the engines begin in BENCHMARKS.md.
 const DIVIDER: &str = "\n# With real engines\n";
 
+/// What can be chosen, for whoever asks for help.
+pub(crate) fn help() -> String {
+    let names = |benches: &[Bench]| {
+        let names: Vec<_> = benches.iter().map(|bench| bench.name).collect();
+        names.join(", ")
+    };
+    let (embedded, engines) = (names(EMBEDDED), names(ENGINES));
+    format!(
+        "Only these: {embedded} (all of them by default); with real engines: {engines}, or all of \
+         those by the word `{WITH_ENGINES}`"
+    )
+}
+
 /// Runs the chosen benches, prints their tables, and writes them down unless `dry`.
 pub(crate) fn run(only: &[String], dry: bool) -> anyhow::Result<()> {
     let known: Vec<_> = EMBEDDED.iter().chain(ENGINES).map(|bench| bench.name).collect();

@@ -1,8 +1,9 @@
 //! Whether a new document of the interface breaks callers of a published one: pure, from two documents to a list of breaches.
 //!
-//! What callers send must still be taken, and what they are answered must still be what they know: so requests may only become wider, and
-//! answers only narrower. What is added beside — operations, optional parameters, fields of answers, problems — breaks nobody. Where a
-//! change cannot be judged, as that of a pattern, it counts as a breach.
+//! What callers send must still be taken: operations, parameters and fields stay, and what a value may be only grows. What callers are
+//! answered must still be what they know: successes, headers and fields stay, and what a value may be only shrinks. What is added beside —
+//! operations, optional parameters and fields, fields and headers of answers, problems — breaks nobody, and neither does a problem that does
+//! not happen any more. Where a change cannot be judged, as that of a pattern, it counts as a breach.
 
 mod schema;
 
@@ -52,15 +53,18 @@ impl Comparison<'_> {
         self.parameters(name, old, new);
         self.body(name, &old["requestBody"], &new["requestBody"]);
         for (status, answer) in object(&old["responses"]) {
+            let new = &new["responses"][status];
             // Nobody misses a problem that does not happen any more.
-            if status.starts_with(['2', '3']) {
-                self.answer(&format!("{name}: answer {status}"), answer, &new["responses"][status]);
-            } else if !new["responses"][status].is_null() {
-                self.content(
+            if is_success(status) || !new.is_null() {
+                self.answer(&format!("{name}: answer {status}"), answer, new);
+            }
+        }
+        for (status, _) in object(&new["responses"]) {
+            // 304 is answered only to those who have asked for it.
+            if is_success(status) && status != "304" && old["responses"][status].is_null() {
+                self.breach(
                     &format!("{name}: answer {status}"),
-                    answer,
-                    &new["responses"][status],
-                    Side::Answer,
+                    "is new, and callers do not know it",
                 );
             }
         }
@@ -117,12 +121,21 @@ impl Comparison<'_> {
         }
         self.content(place, old, new, Side::Answer);
         let (old, new) = (resolved(self.published, old), resolved(self.current, new));
-        let gone: Vec<_> = object(&old["headers"])
-            .map(|(header, _)| header)
-            .filter(|header| new["headers"][header.as_str()].is_null())
-            .collect();
-        for header in gone {
-            self.breaches.push(format!("{place}: header `{header}` is gone"));
+        for (header, old) in object(&old["headers"]) {
+            let place = format!("{place}: header `{header}`");
+            let new = &new["headers"][header.as_str()];
+            if new.is_null() {
+                self.breaches.push(format!("{place} is gone"));
+                continue;
+            }
+            let (old, new) = (resolved(self.published, old), resolved(self.current, new));
+            compare(
+                Side::Answer,
+                (self.published, &old["schema"]),
+                (self.current, &new["schema"]),
+                &place,
+                &mut self.breaches,
+            );
         }
     }
 
@@ -156,6 +169,11 @@ fn is_public(document: &Value, operation: &Value) -> bool {
     };
     let ways = security.as_array().map_or(&[][..], Vec::as_slice);
     ways.is_empty() || ways.iter().any(|way| way.as_object().is_some_and(Map::is_empty))
+}
+
+/// Whether an answer of this status is what the caller has asked for.
+fn is_success(status: &str) -> bool {
+    status.starts_with(['2', '3'])
 }
 
 fn is_same(one: &Value, other: &Value) -> bool {

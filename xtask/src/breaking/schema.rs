@@ -15,14 +15,35 @@ pub(super) enum Side {
     Answer,
 }
 
-/// Limits that may only fall, or go, in requests.
+/// Limits that may only fall, or go, in requests; and only rise, or come, in answers.
 const LEAST: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
-/// Limits that may only rise, or go, in requests.
+/// Limits that may only rise, or go, in requests; and only fall, or come, in answers.
 const MOST: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
-/// Whose effect cannot be judged: any change counts.
+/// Rules that may only go in requests, and only come in answers: what a change of one does cannot be judged.
 const OPAQUE: [&str; 4] = ["pattern", "format", "multipleOf", "uniqueItems"];
+/// Where the schemas of unnamed parts are, and what those are called.
+const PARTS: [(&str, &str); 2] = [("items", "items"), ("additionalProperties", "values")];
 /// Alternatives, which are compared one by one.
 const ALTERNATIVES: [&str; 3] = ["oneOf", "anyOf", "allOf"];
+/// What else is judged, or says nothing about what a value may be.
+const KNOWN: [&str; 16] = [
+    "$ref",
+    "type",
+    "enum",
+    "const",
+    "properties",
+    "required",
+    "items",
+    "additionalProperties",
+    "default",
+    "title",
+    "description",
+    "example",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+];
 /// Every type that there is; a schema without `type` takes all of them.
 const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
 
@@ -68,6 +89,7 @@ impl Walk<'_, '_> {
             Side::Request => self.request(place, &before, &after),
             Side::Answer => self.answer(place, &before, &after),
         }
+        self.strange(place, &before, &after);
         self.inside(place, &before, &after);
         if is_named {
             self.open.remove(&pair);
@@ -133,19 +155,21 @@ impl Walk<'_, '_> {
                 self.breach(place, format!("`{rule}` has changed"));
             }
         }
+        if !old["default"].is_null() && new["default"] != old["default"] {
+            self.breach(place, "what is meant by leaving it out has changed");
+        }
+        self.open(place, new, old, "are not any longer taken as they come");
         let was_required = names(&old["required"]);
         for field in names(&new["required"]).difference(&was_required) {
             self.breach(&format!("{place} `{field}`"), "is required now");
         }
-        if new["additionalProperties"] == false {
-            if old["additionalProperties"] != false && types(old).contains("object") {
-                self.breach(place, "fields that it does not name are refused now");
-            }
-            let gone: Vec<_> = object(&old["properties"])
-                .map(|(field, _)| field)
-                .filter(|field| new["properties"][field.as_str()].is_null())
-                .collect();
-            for field in gone {
+        let is_closed = |schema: &Value| schema["additionalProperties"] == false;
+        if is_closed(new) && !is_closed(old) && types(old).contains("object") {
+            self.breach(place, "fields that it does not name are refused now");
+        }
+        // Where unknown fields are ignored, so is now what the caller has meant by it.
+        for (field, _) in object(&old["properties"]) {
+            if new["properties"][field.as_str()].is_null() {
                 self.breaches.push(format!("{place} `{field}`: is not taken any more"));
             }
         }
@@ -165,9 +189,48 @@ impl Walk<'_, '_> {
                 self.breach(&format!("{place} `{field}`"), "was always there and may be missing");
             }
         }
-        for rule in ["format"] {
+        for limit in LEAST {
+            let (before, after) = (number(old, limit), number(new, limit));
+            if before.is_some() && after < before {
+                self.breach(place, format!("`{limit}` has fallen"));
+            }
+        }
+        for limit in MOST {
+            let (before, after) = (number(old, limit), number(new, limit));
+            if before.is_some() && after.is_none_or(|after| Some(after) > before) {
+                self.breach(place, format!("`{limit}` has risen"));
+            }
+        }
+        for rule in OPAQUE {
             if !old[rule].is_null() && new[rule] != old[rule] {
                 self.breach(place, format!("`{rule}` has changed"));
+            }
+        }
+        self.open(place, old, new, "may be anything now");
+    }
+
+    /// Items and values of which `narrow` says something, and `wide` nothing.
+    fn open(&mut self, place: &str, narrow: &Value, wide: &Value, what: &str) {
+        for (part, name) in PARTS {
+            let is_judged = types(wide).contains(if part == "items" { "array" } else { "object" });
+            let says_nothing = wide[part].is_null() || wide[part] == true;
+            if is_judged && narrow[part].is_object() && says_nothing {
+                self.breach(&format!("{place} {name}"), what);
+            }
+        }
+    }
+
+    /// Keywords that nobody here understands: whatever is done to them counts.
+    fn strange(&mut self, place: &str, old: &Value, new: &Value) {
+        let lists: [&[&str]; 5] = [&LEAST, &MOST, &OPAQUE, &ALTERNATIVES, &KNOWN];
+        let is_strange = |keyword: &str| {
+            !keyword.starts_with("x-") && !lists.iter().any(|list| list.contains(&keyword))
+        };
+        let keywords: BTreeSet<_> =
+            object(old).chain(object(new)).map(|(keyword, _)| keyword.as_str()).collect();
+        for keyword in keywords.into_iter().filter(|it| is_strange(it)) {
+            if old[keyword] != new[keyword] {
+                self.breach(place, format!("`{keyword}` has changed"));
             }
         }
     }
@@ -180,7 +243,7 @@ impl Walk<'_, '_> {
                 self.schemas(&format!("{place} `{field}`"), before, after);
             }
         }
-        for (part, name) in [("items", "items"), ("additionalProperties", "values")] {
+        for (part, name) in PARTS {
             if old[part].is_object() && new[part].is_object() {
                 self.schemas(&format!("{place} {name}"), &old[part], &new[part]);
             }

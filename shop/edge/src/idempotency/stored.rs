@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
 use serde_json::Value as Body;
 use switchboard_core::Timestamp;
 use switchboard_store::{Row, Value};
 
-use crate::Problem;
 use crate::problem::PROBLEM_JSON;
+use crate::{ETag, Problem};
 
 /// An answer that is stored with its effect.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub struct Stored {
 // === impl Stored ===
 
 impl Stored {
-    /// 201 with the whole resource and where it is.
+    /// 201 with the whole resource and where it is; its tag goes with it.
     pub fn created(location: impl Into<String>, body: Body) -> Self {
         let (status, location) = (StatusCode::CREATED, Some(location.into()));
         Self { status, location, body, replayed: false }
@@ -65,6 +65,7 @@ impl Stored {
 impl IntoResponse for Stored {
     fn into_response(self) -> Response {
         let is_problem = self.status.is_client_error() || self.status.is_server_error();
+        let tag = (self.status == StatusCode::CREATED).then(|| ETag::of(&self.body).value());
         let mut response = (self.status, Json(self.body)).into_response();
         let headers = response.headers_mut();
         if is_problem {
@@ -72,6 +73,9 @@ impl IntoResponse for Stored {
         }
         if let Some(location) = self.location.and_then(|at| HeaderValue::from_str(&at).ok()) {
             headers.insert(LOCATION, location);
+        }
+        if let Some(tag) = tag {
+            headers.insert(ETAG, tag);
         }
         if self.replayed {
             let name = HeaderName::from_static("idempotency-replayed");

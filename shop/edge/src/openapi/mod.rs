@@ -85,7 +85,8 @@ pub fn document(about: &About, parts: &[Part]) -> Value {
             let methods = paths.entry(operation.path()).or_default();
             methods.insert(operation.method().to_owned(), operation.to_json(part.tag));
             schemas.extend(operation.schemas().clone());
-            problems.extend(operation.problems());
+            let is_deprecated = operation.is_deprecated();
+            problems.extend(operation.problems().into_iter().map(|it| (it, is_deprecated)));
         }
     }
     add::<ProblemShape>(&mut schemas);

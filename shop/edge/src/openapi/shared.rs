@@ -14,8 +14,14 @@ pub(super) const CURSOR: &str = "mD0k3u8Xw1nq5rJYb0tP2VsxNzY3MjI1NjAwMDAwMDAwLCI
 /// An idempotency key: 1 to 255 characters of ASCII, bare, or in quotes with a backslash before those
 /// that belong to it.
 const KEY: &str = r#"^(?:[!#-~](?:[\t -~]{0,253}[!-~])?|"(?:[\t !#-\[\]-~]|\\["\\]){1,255}")$"#;
-/// Headers of every answer.
-pub(super) const EVERYWHERE: [&str; 3] = ["X-Request-Id", "RateLimit", "RateLimit-Policy"];
+/// The header of every answer.
+pub(super) const REQUEST_ID: &str = "X-Request-Id";
+/// Says of whatever is not for everybody that nobody may keep it.
+pub(super) const CACHE_CONTROL: &str = "Cache-Control";
+/// Headers of every answer to a call that is counted.
+pub(super) const COUNTED: [&str; 2] = ["RateLimit", "RateLimit-Policy"];
+/// Items on a page when nobody says how many.
+pub(super) const PAGE: u16 = 20;
 /// Headers of an answer that should be asked of a newer operation.
 pub(super) const DEPRECATED: [&str; 3] = ["Deprecation", "Sunset", "Link"];
 
@@ -25,8 +31,16 @@ type Header = (&'static str, &'static str, &'static str, &'static str);
 /// Every header that is declared. Those of numbers say so; all others are texts.
 const HEADERS: &[Header] = &[
     ("Accept", "What is taken instead.", "string", "application/json"),
+    ("Accept-Encoding", "How the body may be coded.", "string", "identity"),
+    (
+        "Accept-Patch",
+        "As what a PATCH is taken.",
+        "string",
+        "application/merge-patch+json, application/json",
+    ),
+    ("Age", "How many seconds old a degraded answer is.", "integer", "12"),
     ("Allow", "The methods that the resource takes.", "string", "GET, HEAD, OPTIONS"),
-    ("Cache-Control", "Who may keep it.", "string", "no-store"),
+    (CACHE_CONTROL, "Who may keep it.", "string", "no-store"),
     (
         "Deprecation",
         "Since when it should not be used any more (RFC 9745).",
@@ -43,7 +57,7 @@ const HEADERS: &[Header] = &[
     ("Link", "What to use instead.", "string", "</api/v2/users>; rel=\"successor-version\""),
     (
         "Location",
-        "Where the new resource is.",
+        "Where the new resource is, or the one that changes.",
         "string",
         "/api/v1/orders/019a4c1e-7d20-7c3a-9b51-2f6d8e0a4c11",
     ),
@@ -58,6 +72,12 @@ const HEADERS: &[Header] = &[
     ("Sunset", "When it will be gone (RFC 8594).", "string", "Fri, 01 Jan 2027 00:00:00 GMT"),
     ("Vary", "What the answer depends on.", "string", "Accept, Accept-Encoding"),
     ("WWW-Authenticate", "How to say who calls.", "string", "Bearer realm=\"switchboard\""),
+    (
+        "X-Degraded",
+        "`stale`: the last good answer, while the service cannot give a new one.",
+        "string",
+        "stale",
+    ),
     ("X-Request-Id", "By which the request is found in the traces.", "string", ID),
 ];
 
@@ -67,8 +87,8 @@ fn headers_of(status: u16) -> &'static [&'static str] {
         401 => &["WWW-Authenticate"],
         405 => &["Allow"],
         412 => &["ETag"],
-        415 => &["Accept"],
-        429 | 503 => &["Retry-After"],
+        415 => &["Accept", "Accept-Encoding", "Accept-Patch"],
+        409 | 429 | 503 => &["Retry-After"],
         _ => &[],
     }
 }
@@ -95,9 +115,13 @@ pub(super) fn headers() -> Value {
     HEADERS.iter().map(header).collect::<Map<_, _>>().into()
 }
 
-/// A reference to the problems of a status.
-pub(super) fn response(status: u16) -> Value {
-    json!({ "$ref": format!("#/components/responses/{}", name_of(status)) })
+/// A reference to the problems of a status, and of what is deprecated.
+pub(super) fn response(status: u16, is_deprecated: bool) -> Value {
+    json!({ "$ref": format!("#/components/responses/{}", name(status, is_deprecated)) })
+}
+
+fn name(status: u16, is_deprecated: bool) -> String {
+    format!("{}{}", name_of(status), if is_deprecated { "Deprecated" } else { "" })
 }
 
 /// `NotFound`, from the slug of the first kind of this status.
@@ -115,15 +139,17 @@ fn kinds_of(status: u16) -> impl Iterator<Item = &'static Kind> {
 }
 
 /// The problems of these statuses: one response each, with an example of every kind.
-pub(super) fn responses(statuses: &BTreeSet<u16>) -> Value {
-    let response = |status: &u16| {
+pub(super) fn responses(statuses: &BTreeSet<(u16, bool)>) -> Value {
+    let response = |(status, is_deprecated): &(u16, bool)| {
         let kinds: Vec<_> = kinds_of(*status).collect();
         let about: Vec<_> =
             kinds.iter().map(|kind| format!("{}. {}", kind.title, kind.about)).collect();
         let examples: Map<_, _> =
             kinds.iter().map(|kind| (kind.slug.to_owned(), example(kind))).collect();
-        let headers = EVERYWHERE.iter().chain(headers_of(*status));
-        let headers: Map<_, _> = headers.map(|it| ((*it).to_owned(), header(it))).collect();
+        let mut headers = vec![REQUEST_ID, CACHE_CONTROL];
+        headers.extend(COUNTED.iter().chain(headers_of(*status)));
+        headers.extend(DEPRECATED.iter().filter(|_| *is_deprecated));
+        let headers: Map<_, _> = headers.iter().map(|it| ((*it).to_owned(), header(it))).collect();
         let content = json!({
             "schema": { "$ref": "#/components/schemas/Problem" },
             "examples": examples,
@@ -133,7 +159,7 @@ pub(super) fn responses(statuses: &BTreeSet<u16>) -> Value {
             "headers": headers,
             "content": { PROBLEM_JSON: content },
         });
-        (name_of(*status), response)
+        (name(*status, *is_deprecated), response)
     };
     statuses.iter().map(response).collect::<Map<_, _>>().into()
 }
@@ -171,15 +197,15 @@ pub(super) fn security() -> Value {
     })
 }
 
-/// `limit` and `cursor`.
-pub(super) fn page_parameters() -> [Value; 2] {
+/// `limit` and `cursor`, of pages that hold so many items when nobody says how many.
+pub(super) fn page_parameters(items: u16) -> [Value; 2] {
     [
         json!({
             "in": "query",
             "name": "limit",
             "required": false,
             "description": "Items on the page, at most. More than 100 is taken as 100.",
-            "schema": { "type": "integer", "minimum": 1, "default": 20 },
+            "schema": { "type": "integer", "minimum": 1, "default": items },
             "example": 20,
         }),
         json!({

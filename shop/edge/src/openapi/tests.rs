@@ -107,3 +107,55 @@ fn what_is_said_twice_is_found() {
     assert!(found.contains(&"two operations are GET /wishes".to_owned()), "{found:?}");
     assert!(found.contains(&"two operations have the id getWish".to_owned()), "{found:?}");
 }
+
+#[test]
+fn what_is_said_in_another_order_is_the_same() {
+    let begun = || Operation::patch("/wishes/{id}", "changeWish").says("Change", "One.");
+    let (is, links) = ("It is so.", [("id", "$response.body#/id")]);
+    let one = begun()
+        .operator()
+        .at_id("id", "The wish.")
+        .body::<Wish>(Bodies::Patch)
+        .ok::<Wish>(is)
+        .or_as("text/plain", "rain")
+        .or_503::<Wish>("Not now.")
+        .shows("X-Degraded")
+        .idempotent(true)
+        .if_match(true)
+        .refuses(&[403, 409])
+        .never(&[403, 502])
+        .leads_to("getWish", &links)
+        .deprecated();
+    let other = begun()
+        .deprecated()
+        .leads_to("getWish", &links)
+        .never(&[403, 502])
+        .refuses(&[403, 409])
+        .if_match(true)
+        .idempotent(true)
+        .shows("X-Degraded")
+        .or_503::<Wish>("Not now.")
+        .or_as("text/plain", "rain")
+        .ok::<Wish>(is)
+        .body::<Wish>(Bodies::Patch)
+        .at_id("id", "The wish.")
+        .operator();
+    assert_eq!(one.to_json("wishes"), other.to_json("wishes"));
+    let responses = &one.to_json("wishes")["responses"];
+    let good = &responses["200"];
+    for header in ["ETag", "X-Degraded", "Idempotency-Replayed", "Sunset"] {
+        assert!(good["headers"][header].is_object(), "{header}");
+    }
+    assert!(good["links"]["getWish"].is_object() && good["content"]["text/plain"].is_object());
+    assert!(responses["403"].is_null() && responses["401"].is_object());
+    assert!(responses["503"]["$ref"].is_null(), "an answer of its own");
+    assert_eq!(responses["409"]["$ref"], "#/components/responses/ConflictDeprecated");
+}
+
+#[test]
+fn a_page_that_holds_more_says_so_whenever_that_is_said() {
+    let list = || Operation::get("/wishes", "listWishes");
+    for list in [list().holds(7).page_of::<Wish>("All."), list().page_of::<Wish>("All.").holds(7)] {
+        assert_eq!(list.to_json("wishes")["parameters"][0]["schema"]["default"], 7);
+    }
+}

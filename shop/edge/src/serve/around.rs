@@ -125,7 +125,8 @@ impl Around {
         if let Some(problem) = bounds::refused(&request) {
             return (problem.into_response(), Noted::nothing());
         }
-        if self.is_service
+        // What the public port answers itself below /api is JSON as well.
+        if (self.is_service || request.uri().path().starts_with("/api/"))
             && let Some(response) = bounds::unacceptable(&request)
         {
             return (response, Noted::nothing());

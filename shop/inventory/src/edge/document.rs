@@ -10,11 +10,15 @@ pub fn openapi() -> Part {
     let list = Operation::get("/api/v1/products", "listProducts")
         .says("List products", "In the order of their names for orders.")
         .public()
-        .page_of::<Product>("The products.");
+        .page_of::<Product>("The products.")
+        .shows("X-Degraded")
+        .shows("Age");
     let show = at_sku(Operation::get("/api/v1/products/{sku}", "getProduct"))
         .says("Show a product", "With its price.")
         .public()
-        .ok::<Product>("The product.");
+        .ok::<Product>("The product.")
+        .shows("X-Degraded")
+        .shows("Age");
     let part = Part::new("products", "Products, their prices, and what is in stock.");
     let part = stock(part.with(list).with(show), "v1", "", false);
     let part = stock(part, "v2", "V2", true);

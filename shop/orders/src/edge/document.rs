@@ -36,6 +36,8 @@ pub fn openapi() -> Part {
                     "What was done for it is undone, step by step. 409 once it is on its way.",
                 )
                 .accepted::<Order>("The order; the link `self` shows how far it has come.")
+                .shows("Location")
+                .shows("Retry-After")
                 .refuses(&[409]),
         );
     let part = operators(part, "/api/v1/operator/orders", "Orders");

@@ -3,6 +3,7 @@
 use serde_json::json;
 use shop_edge::openapi::{Bodies, Event, Operation, Part, WHEN, operators};
 
+use super::rest::EVENTS_LISTED;
 use super::shapes::{
     Account, AccountHappening, MoveMoney, MovementMade, OpenAccount, PaymentTotals,
 };
@@ -25,7 +26,8 @@ pub fn openapi() -> Part {
                 "Show all that happened to an account",
                 "Its audit trail, oldest first; a page holds 1000 events unless `limit` says less.",
             )
-            .page_of::<Event>("The events."))
+            .page_of::<Event>("The events.")
+            .holds(EVENTS_LISTED))
         .with(at_account(Operation::get("/api/v1/accounts/{id}/events/{seq}", "getAccountEvent"))
             .at("seq", "The number of the event.", json!({ "type": "integer", "minimum": 1 }), 2)
             .says("Show one thing that happened to an account", "With the balance after it.")
@@ -75,6 +77,7 @@ fn moved(what: &str, id: &str, summary: &str) -> Operation {
         .says(summary, "Only its owner may. 409 with the reason when the account says no.")
         .body::<MoveMoney>(Bodies::Json)
         .created::<MovementMade>("The movement.")
+        .shows("ETag")
         .idempotent(false)
         .refuses(&[403, 409])
         .leads_to(

@@ -24,7 +24,7 @@ use super::moving::{self, Asked};
 use crate::app::{App, Error, Moment, Movement, View};
 
 /// Events on a page when nobody says how many.
-const EVENTS_LISTED: usize = 1_000;
+pub(super) const EVENTS_LISTED: u16 = 1_000;
 
 #[derive(Clone)]
 struct Edge {
@@ -195,7 +195,7 @@ async fn events(
     let view = edge.app.account(&id, Moment::Now).await?;
     caller.owns_or_404(&view.account.owner_id)?;
     if !query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("limit="))) {
-        page.limit = EVENTS_LISTED;
+        page.limit = usize::from(EVENTS_LISTED);
     }
     let turn = page.turn(&edge.auth, format!("events of {id}"))?;
     let events = read(&edge, &id, &turn).await?;

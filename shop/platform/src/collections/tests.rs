@@ -55,6 +55,30 @@ fn what_needs_no_token_sends_none_and_signing_in_keeps_it() {
     assert!(headers.iter().any(|it| it["key"] == "Idempotency-Key" && it["disabled"] == false));
 }
 
+/// "null" is no value that anybody means.
+#[test]
+fn every_value_that_is_sent_is_an_example_and_the_others_are_empty_and_switched_off() {
+    let document = openapi::document();
+    let all = folders(&document);
+    let mut empty = BTreeSet::new();
+    for request in all.iter().flat_map(|folder| &folder.requests) {
+        for parameter in &request.parameters {
+            assert_ne!(parameter.value, "null", "{}: {}", request.id, parameter.name);
+            if parameter.value.is_empty() {
+                assert!(!parameter.required, "{}: {}", request.id, parameter.name);
+                empty.insert(parameter.name);
+            }
+        }
+        let is_sent = |(_, text): &(&str, String)| text.starts_with('{');
+        assert!(request.body.as_ref().is_none_or(is_sent), "{}", request.id);
+    }
+    assert_eq!(empty, BTreeSet::from(["cursor"]));
+    let now = "2026-11-27T09:30:00Z".parse().unwrap();
+    for collection in [postman(&document, "http://h"), insomnia(&document, "http://h", now)] {
+        assert!(!collection.to_string().contains(r#""value":"null""#));
+    }
+}
+
 #[test]
 fn an_insomnia_export_is_a_tree_with_every_operation() {
     let document = openapi::document();

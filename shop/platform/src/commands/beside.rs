@@ -11,6 +11,8 @@ use tokio::sync::oneshot;
 
 use crate::compare::cpu_in;
 
+/// How long it may take until it takes orders, which is more than it allows itself.
+const STARTING: Duration = Duration::from_secs(150);
 /// How long it may take to end; it promises less. Then it is killed.
 const ENDING: Duration = Duration::from_secs(10);
 
@@ -30,13 +32,18 @@ impl Shop {
     /// Starts it, and waits until it takes orders.
     ///
     /// # Errors
-    /// When it ends before that.
+    /// When it ends before that, or takes too long.
     ///
     /// # Cancel safety
     /// Dropping the future ends it, and waits for that.
     pub(super) async fn start() -> Result<Self, BoxError> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["up", "--ephemeral", "--listen", "127.0.0.1:0"])
+        let mut shop = Command::new(std::env::current_exe()?);
+        shop.args(["up", "--ephemeral", "--listen", "127.0.0.1:0"]);
+        Self::start_by(shop, STARTING).await
+    }
+
+    async fn start_by(mut command: Command, within: Duration) -> Result<Self, BoxError> {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             // A Ctrl-C at the terminal is for us: we end it in order, and once.
@@ -52,7 +59,9 @@ impl Shop {
             until_ready(lines, found);
             drop(closing);
         });
-        shop.url = ready.await.map_err(|_| "the shop ended before it was ready")?;
+        let ready = tokio::time::timeout(within, ready).await;
+        let ready = ready.map_err(|_| format!("the shop was not ready within {within:?}"))?;
+        shop.url = ready.map_err(|_| "the shop ended before it was ready")?;
         Ok(shop)
     }
 
@@ -120,5 +129,32 @@ impl Drop for Shop {
         if let Err(error) = self.end() {
             tracing::warn!(%error, "cannot end the shop beside");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        shell
+    }
+
+    async fn check(script: &str, within: Duration, expected: &str) {
+        let said = match Shop::start_by(shell(script), within).await {
+            Ok(shop) => shop.url.clone(),
+            Err(error) => error.to_string(),
+        };
+        assert!(said.contains(expected), "{script}: {said}");
+    }
+
+    #[tokio::test]
+    async fn one_that_never_gets_ready_is_not_waited_for() {
+        check("exec sleep 600", Duration::from_millis(50), "not ready within 50ms").await;
+        check("exit 3", STARTING, "ended before it was ready").await;
+        let ready = "echo at http://127.0.0.1:1; echo ready; exec sleep 600";
+        check(ready, STARTING, "http://127.0.0.1:1").await;
     }
 }

@@ -25,9 +25,15 @@ pub const DOCUMENT: &str = "/openapi.json";
 pub const PAGE: &str = "/docs";
 
 /// Operations of the program that the document leaves out, each by the beginning of its name: pages
-/// for people, and a switch that exists for proofs only.
-pub const LEFT_OUT: &[&str] =
-    &["GET /console", "POST /console", "GET /docs", "POST /api/v1/operator/broker"];
+/// for people, GraphQL, which its own schema describes, and a switch that exists for proofs only.
+pub const LEFT_OUT: &[&str] = &[
+    "GET /console",
+    "POST /console",
+    "GET /docs",
+    "GET /graphql",
+    "POST /graphql",
+    "POST /api/v1/operator/broker",
+];
 
 const ABOUT: About = About {
     title: "Switchboard shop",

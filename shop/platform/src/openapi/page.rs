@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::HeaderName;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, VARY,
 };
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -25,11 +26,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; \
     base-uri 'none'";
 
-/// A file of the page: its name, its type, and what is in it.
+/// A file of the page: its name, its type, and what is in it, which all answers share.
 struct Asset {
     name: &'static str,
     kind: &'static str,
-    file: File,
+    bytes: Bytes,
+    gzip: bool,
+    crc: u32,
 }
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
@@ -40,7 +43,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     ];
     let theirs = theirs.into_iter().filter_map(|(name, kind)| {
         let file = archive::file(SWAGGER_UI_VENDORED, &format!("/dist/{name}"))?;
-        Some(Asset { name, kind, file })
+        Some(Asset::new(name, kind, file))
     });
     let ours = [
         ("start.js", "text/javascript; charset=utf-8", START),
@@ -48,10 +51,16 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     ];
     let ours = ours.into_iter().map(|(name, kind, text)| {
         let file = File { bytes: text.into(), gzip: false, crc: sum(text) };
-        Asset { name, kind, file }
+        Asset::new(name, kind, file)
     });
     theirs.chain(ours).collect()
 });
+
+impl Asset {
+    fn new(name: &'static str, kind: &'static str, file: File) -> Self {
+        Self { name, kind, bytes: file.bytes.into(), gzip: file.gzip, crc: file.crc }
+    }
+}
 
 /// A sum of a text, so that a new one has a new address.
 fn sum(text: &str) -> u32 {
@@ -94,17 +103,21 @@ async fn page() -> Response {
 /// Where a file is; the address carries a sum of its content, so it may be kept for ever.
 fn at(name: &str) -> String {
     let asset = ASSETS.iter().find(|asset| asset.name == name);
-    format!("{PAGE}/{name}?v={:08x}", asset.map_or(0, |asset| asset.file.crc))
+    format!("{PAGE}/{name}?v={:08x}", asset.map_or(0, |asset| asset.crc))
 }
 
 async fn asset(Path(name): Path<String>) -> Response {
     let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
         return Problem::not_found().into_response();
     };
-    let headers =
-        [(CONTENT_TYPE, asset.kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    let mut response = (headers, asset.file.bytes.clone()).into_response();
-    if asset.file.gzip {
+    let headers = [
+        (CONTENT_TYPE, asset.kind),
+        (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        // A cache between must not give what is compressed to somebody who cannot read it.
+        (VARY, "accept-encoding"),
+    ];
+    let mut response = (headers, asset.bytes.clone()).into_response();
+    if asset.gzip {
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     guarded(response)
@@ -146,8 +159,11 @@ mod tests {
             let (status, headers, body) = get(file).await;
             assert_eq!(status, StatusCode::OK, "{file}");
             assert!(!body.is_empty() && headers.contains_key(CONTENT_TYPE), "{file}");
+            assert_eq!(headers[VARY], "accept-encoding", "{file}");
         }
         assert!(!page.contains("://"), "nothing is fetched from elsewhere: {page}");
+        let shared = |at: usize| ASSETS[at].bytes.as_ptr() == ASSETS[at].bytes.clone().as_ptr();
+        assert!((0..ASSETS.len()).all(shared), "an answer copies no file");
         assert_eq!(get("/docs/index.html").await.0, StatusCode::NOT_FOUND);
     }
 }

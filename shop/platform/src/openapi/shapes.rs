@@ -122,6 +122,7 @@ pub(super) fn openapi() -> Part {
         .with(own(Operation::get("/metrics", "getMetrics"))
             .tagged("platform")
             .public()
+            .uncounted()
             .says(
                 "Show the numbers of the process",
                 "As Prometheus reads them. Open on the machine itself; from elsewhere it asks for \

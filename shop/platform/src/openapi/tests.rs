@@ -7,7 +7,6 @@ use axum::body::Body;
 use http::header::ALLOW;
 use http::{Method, Request, StatusCode};
 use shop_edge::{Auth, Deps, Process};
-use shop_gateway::Gateway;
 use switchboard_core::{Clock, Rng, SystemClock};
 use switchboard_message::MemoryBroker;
 use switchboard_resilience::Registry;
@@ -16,9 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
+use crate::backends::{BrokerUrl, Carrier};
 use crate::backup::Sources;
 use crate::backup::job::Jobs;
-use crate::{guard, operator, resilience};
+use crate::edge::Doors;
+use crate::load::Client;
+use crate::{console, platform};
 
 /// What a service is given, on memory.
 fn deps(name: &str, tables: &[&'static Table]) -> Deps {
@@ -51,24 +53,29 @@ fn routers() -> Vec<(&'static str, Router)> {
     )
 }
 
-/// The routes that the gateway has itself.
+/// The routes that the gateway has itself, as a platform puts them together.
 fn door() -> Router {
-    let Deps { auth, clock, .. } = deps("door", &[]);
+    let Deps { auth, clock, broker, .. } = deps("door", &[]);
+    let end = CancellationToken::new();
     let sources = Sources {
         folder: std::path::PathBuf::new(),
         stores: Err("none".to_owned()),
         broker: None,
         settings: None,
     };
-    let backups = Jobs::new(sources, auth.clone(), clock.clone(), CancellationToken::new());
-    Gateway::new([])
-        .with_routes(routes())
-        .with_routes(shop_edge::auth::routes(auth.clone()))
-        .with_routes(guard::metrics(auth.clone(), Registry::new(clock.clone()), true))
-        .with_routes(resilience::routes(Registry::new(clock.clone()), auth.clone()))
-        .with_routes(operator::routes(None, auth, clock))
-        .with_routes(backups.routes())
-        .router()
+    let backups = Jobs::new(sources, auth.clone(), clock.clone(), end.clone());
+    let carrier = Carrier::new(BrokerUrl::Embedded, broker.clone(), || async {});
+    let shop = console::Shop {
+        services: Vec::new(),
+        policies: Registry::new(clock.clone()),
+        client: Client::new("http://127.0.0.1:1"),
+        broker,
+        auth,
+        clock,
+        end,
+    };
+    let doors = Doors::default();
+    platform::gateway(Vec::new(), &carrier, &shop, backups, &doors, true).unwrap().router()
 }
 
 /// The templates that a router matches. Routers do not tell them but to debuggers.

@@ -6,6 +6,7 @@ mod backups;
 mod compare;
 mod contract;
 mod graphql;
+mod isolation;
 mod lifecycle;
 mod meaning;
 mod openapi;

@@ -15,7 +15,11 @@ use shop_contracts::rpc::content::content_service_client::ContentServiceClient;
 use shop_contracts::rpc::inventory::ListProductsRequest;
 use shop_contracts::rpc::inventory::inventory_service_client::InventoryServiceClient;
 use shop_contracts::rpc::orders::order_service_client::OrderServiceClient;
-use shop_contracts::rpc::orders::{GetOrderRequest, ListOrdersRequest, PlaceOrderRequest};
+use shop_contracts::rpc::orders::{
+    CancelOrderRequest, GetOrderRequest, ListOrdersRequest, PlaceOrderRequest,
+};
+use shop_contracts::rpc::payments::DepositRequest;
+use shop_contracts::rpc::payments::payment_service_client::PaymentServiceClient;
 use shop_contracts::rpc::users::user_service_client::UserServiceClient;
 use shop_contracts::rpc::users::{GetUserRequest, SignUpRequest};
 use shop_edge::rpc::{Deadline, Line, OnBehalf, Stub};
@@ -146,10 +150,12 @@ async fn the_same_refusals_over_all_three() {
     let ada = shop.somebody("ada@example.com", 1_000_000).await;
     let three = Three::new(&shop);
     sign_up(&three).await;
-    unknown_order(&three, &ada).await;
+    hidden_order(&three, &ada).await;
     denied(&three).await;
     late(&three, &ada).await;
     stale(&three, &ada).await;
+    forbidden(&three, &ada).await;
+    other_body(&three, &ada).await;
     shop.end().await;
 }
 
@@ -171,27 +177,71 @@ async fn sign_up(three: &Three<'_>) {
     }
 }
 
-async fn unknown_order(three: &Three<'_>, ada: &Somebody) {
+/// Somebody else's order is as little there as one that nobody has placed.
+async fn hidden_order(three: &Three<'_>, ada: &Somebody) {
     const ORDER: &str = "query($id: ID!) { order(id: $id) { id } }";
-    let token = Some(&*ada.token);
-    let path = format!("/api/v1/orders/{NOBODY}");
-    let rest = three.rest(Method::GET, &path, token, &[], None).await;
-    let rpc = OrderServiceClient::new(three.rpc("orders", token))
-        .get_order(GetOrderRequest { id: NOBODY.to_owned() })
-        .await
-        .unwrap_err();
-    let expected = Meaning::new("NOT_FOUND", &[]);
-    assert_eq!(
-        (Meaning::of_rest(&rest), Meaning::of_rpc(&rpc)),
-        (expected, Meaning::of_rest(&rest))
-    );
-    // A graph has a word of its own for what is not there.
-    let graphql = three.graphql(token, ORDER, json!({ "id": NOBODY })).await;
-    let reason = Meaning::of_graphql(&graphql).reason;
-    assert!(
-        graphql["data"]["order"].is_null() && ["", "NOT_FOUND"].contains(&&*reason),
-        "{graphql}"
-    );
+    const CANCEL: &str = "mutation($id: ID!) { cancelOrder(id: $id) { id } }";
+    let eve = three.shop.somebody("eve@example.com", 0).await;
+    let token = Some(&*eve.token);
+    let placed = three.shop.order(ada, "hidden", json!({})).await.body;
+    let not_found = || Meaning::new("NOT_FOUND", &[]);
+    for id in [NOBODY, placed["id"].as_str().unwrap()] {
+        let path = format!("/api/v1/orders/{id}");
+        let rest = three.rest(Method::GET, &path, token, &[], None).await;
+        let mut orders = OrderServiceClient::new(three.rpc("orders", token));
+        let asked = GetOrderRequest { id: id.to_owned() };
+        let rpc = orders.get_order(asked).await.unwrap_err();
+        assert_eq!((Meaning::of_rest(&rest), Meaning::of_rpc(&rpc)), (not_found(), not_found()));
+        // A graph has a word of its own for what is not there to be read.
+        let graphql = three.graphql(token, ORDER, json!({ "id": id })).await;
+        assert!(graphql["data"]["order"].is_null() && graphql["errors"].is_null(), "{graphql}");
+
+        let path = format!("{path}/cancellation");
+        let rest = three.rest(Method::POST, &path, token, &[], None).await;
+        let graphql = three.graphql(token, CANCEL, json!({ "id": id })).await;
+        let asked = CancelOrderRequest { id: id.to_owned() };
+        let rpc = orders.cancel_order(asked).await.unwrap_err();
+        check("cancel a hidden order", not_found(), &rest, &graphql, &rpc);
+    }
+}
+
+/// A deposit over all three, as somebody with a key, and what each was refused with.
+async fn deposit(
+    three: &Three<'_>,
+    token: &str,
+    account: &str,
+    (key, amount): (&str, i64),
+) -> (Value, Value, Status) {
+    const DEPOSIT: &str = "mutation($id: ID!, $amount: Long!, $key: String!) { \
+        deposit(accountId: $id, amount: $amount, idempotencyKey: $key) { seq } }";
+    let path = format!("/api/v1/accounts/{account}/deposits");
+    let name = [(HeaderName::from_static("idempotency-key"), key)];
+    let body = json!({ "amount": amount });
+    let rest = three.rest(Method::POST, &path, Some(token), &name, Some(body)).await;
+    let variables = json!({ "id": account, "amount": amount, "key": key });
+    let graphql = three.graphql(Some(token), DEPOSIT, variables).await;
+    let asked =
+        DepositRequest { account_id: account.to_owned(), amount, idempotency_key: key.to_owned() };
+    let mut payments = PaymentServiceClient::new(three.rpc("payments", Some(token)));
+    (rest, graphql, payments.deposit(asked).await.unwrap_err())
+}
+
+/// The operator sees every account, and moves nobody's money.
+async fn forbidden(three: &Three<'_>, ada: &Somebody) {
+    let operator = &three.shop.operator;
+    let (rest, graphql, rpc) = deposit(three, operator, &ada.account, ("of theirs", 5)).await;
+    check("foreign money", Meaning::new("FORBIDDEN", &[]), &rest, &graphql, &rpc);
+}
+
+/// A key that was used before names that call for ever, over whatever it comes again.
+async fn other_body(three: &Three<'_>, ada: &Somebody) {
+    let path = format!("/api/v1/accounts/{}/deposits", ada.account);
+    let name = [(HeaderName::from_static("idempotency-key"), "mine")];
+    let body = json!({ "amount": 5 });
+    let first = three.rest(Method::POST, &path, Some(&ada.token), &name, Some(body)).await;
+    assert!(first["seq"].is_u64(), "{first}");
+    let (rest, graphql, rpc) = deposit(three, &ada.token, &ada.account, ("mine", 6)).await;
+    check("another body", Meaning::new("UNPROCESSABLE", &[]), &rest, &graphql, &rpc);
 }
 
 async fn denied(three: &Three<'_>) {

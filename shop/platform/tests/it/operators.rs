@@ -126,18 +126,16 @@ async fn order_held_before_shipping(shop: &Shop, who: &Somebody) -> (String, Val
     panic!("fifty orders were faster than their poison");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_undo_that_cannot_be_done_waits_for_the_operator() {
-    let shop = Shop::start().await;
-    let ada = shop.somebody("ada@example.com", 10_000_000).await;
-    let (id, item) = order_held_before_shipping(&shop, &ada).await;
+/// An order of somebody who goes away meanwhile: its undo cannot be done. Answers its id.
+pub(crate) async fn stuck_order(shop: &Shop, who: &Somebody) -> String {
+    let (id, item) = order_held_before_shipping(shop, who).await;
     // Her account closes with her, so the money cannot be returned.
-    let gone = format!("/api/v1/users/{}", ada.id);
-    let gone = shop.call(Method::DELETE, &gone, Some(&ada.token), None).await;
+    let gone = format!("/api/v1/users/{}", who.id);
+    let gone = shop.call(Method::DELETE, &gone, Some(&who.token), None).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.body);
     eventually("the account to close", || async {
-        let deposit = format!("/api/v1/accounts/{}/deposits", ada.account);
-        let refused = shop.post(&deposit, Some(&ada.token), json!({ "amount": 1 })).await;
+        let deposit = format!("/api/v1/accounts/{}/deposits", who.account);
+        let refused = shop.post(&deposit, Some(&who.token), json!({ "amount": 1 })).await;
         (!refused.status.is_success()).then_some(())
     })
     .await;
@@ -154,17 +152,30 @@ async fn an_undo_that_cannot_be_done_waits_for_the_operator() {
         (shop.order_of(&id).await["status"] == "undo_failed").then_some(())
     })
     .await;
-    let stuck = shop.get("/api/v1/operator/sagas?phase=stuck", Some(&shop.operator)).await.body;
-    assert_eq!(stuck["items"][0]["instance"], id, "{stuck}");
-    let retried = shop.operate(&format!("/api/v1/operator/sagas/{id}/retry"), json!({})).await;
-    assert!(retried.status.is_success(), "{}", retried.body);
+    id
+}
+
+/// Waits until a stuck order has been tried again, in vain.
+pub(crate) async fn stuck_again(shop: &Shop, id: &str) {
+    let path = format!("/api/v1/operator/sagas/{id}");
     eventually("it to be stuck again", || async {
-        let saga =
-            shop.get(&format!("/api/v1/operator/sagas/{id}"), Some(&shop.operator)).await.body;
+        let saga = shop.get(&path, Some(&shop.operator)).await.body;
         let retried = saga["events"].as_array().unwrap().iter().any(|it| it["type"] == "Retried");
         (saga["phase"] == "stuck" && retried).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_that_cannot_be_done_waits_for_the_operator() {
+    let shop = Shop::start().await;
+    let ada = shop.somebody("ada@example.com", 10_000_000).await;
+    let id = stuck_order(&shop, &ada).await;
+    let stuck = shop.get("/api/v1/operator/sagas?phase=stuck", Some(&shop.operator)).await.body;
+    assert_eq!(stuck["items"][0]["instance"], id, "{stuck}");
+    let retried = shop.operate(&format!("/api/v1/operator/sagas/{id}/retry"), json!({})).await;
+    assert!(retried.status.is_success(), "{}", retried.body);
+    stuck_again(&shop, &id).await;
     let by_hand = json!({ "reason": "paid back by bank transfer" });
     let resolved = shop.operate(&format!("/api/v1/operator/sagas/{id}/resolution"), by_hand).await;
     assert!(resolved.status.is_success(), "{}", resolved.body);

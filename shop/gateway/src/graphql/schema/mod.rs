@@ -113,7 +113,7 @@ fn items(asked: Option<i32>) -> usize {
 mod tests {
     use super::*;
 
-    /// `UPDATE=1 cargo test -p shop-gateway` writes it anew.
+    /// `cargo xtask documents` writes it anew, by `UPDATE`.
     #[test]
     fn the_published_schema_is_the_one_that_is_served() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema.graphql");
@@ -122,6 +122,6 @@ mod tests {
             std::fs::write(path, &made).unwrap();
         }
         let kept = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(kept == made, "docs/schema.graphql is stale: run the test with UPDATE=1");
+        assert!(kept == made, "docs/schema.graphql is stale: run `cargo xtask documents`");
     }
 }
