@@ -189,6 +189,10 @@ impl<'d> Walk<'d> {
         introspected: Option<usize>,
     ) -> Result<(), ServerError> {
         for selection in &set.items {
+            // Whatever is looked at counts, also what comes to no field: a fragment that is not there,
+            // or one of nothing but fragments, can be written out as often as any other.
+            self.fields += 1;
+            within("fields", self.fields, self.limits.fields)?;
             match &selection.node {
                 Selection::Field(field) => self.field(&field.node, depth, introspected)?,
                 Selection::InlineFragment(fragment) => {
@@ -221,8 +225,6 @@ impl<'d> Walk<'d> {
         depth: usize,
         introspected: Option<usize>,
     ) -> Result<(), ServerError> {
-        self.fields += 1;
-        within("fields", self.fields, self.limits.fields)?;
         within("depth", depth, self.limits.depth)?;
         if depth == 1 {
             self.root_fields += 1;
@@ -362,6 +364,30 @@ mod tests {
         assert_eq!(stopped_by(&wide), "fields");
         let cycle = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
         assert!(stopped_by(cycle).contains("contains itself"));
+    }
+
+    /// Without a bound on what is looked at, this takes longer than anybody lives.
+    #[test]
+    fn g3_fragments_that_multiply_and_come_to_no_field_are_counted_too() {
+        let chain = |link: fn(usize) -> String, leaf: &str| {
+            let links: String = (0..100).map(link).collect();
+            format!("{{ ...f0 }} {links} {leaf}")
+        };
+        let doubled = |number: usize| {
+            let next = number + 1;
+            format!("fragment f{number} on Query {{ ...f{next} ...f{next} }} ")
+        };
+        let inline = |number: usize| {
+            let next = number + 1;
+            format!("fragment f{number} on Query {{ ... {{ ...f{next} }} ...f{next} }} ")
+        };
+        assert_eq!(stopped_by(&chain(doubled, "")), "fields", "the last one is missing");
+        assert_eq!(stopped_by(&chain(inline, "")), "fields");
+        let circle = chain(doubled, "fragment f100 on Query { ...f0 }");
+        assert!(stopped_by(&circle).contains("contains itself"));
+        let cycle = "{ ...a } fragment a on Query { ...b ...b } fragment b on Query { ...a ...a }";
+        assert!(stopped_by(cycle).contains("contains itself"));
+        assert_eq!(stopped_by("{ ...missing }"), "", "the validation says what is wrong");
     }
 
     #[test]

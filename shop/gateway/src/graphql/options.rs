@@ -70,7 +70,7 @@ pub struct Limits {
     pub nesting: usize,
     /// Fields inside fields, leaves included. Default 15: the usual introspection query just fits.
     pub depth: usize,
-    /// Fields, with fragments written out. Default 2 000.
+    /// Fields, spreads and inline fragments, with fragments written out. Default 2 000.
     pub fields: usize,
     /// Fields with an alias, with fragments written out. Default 30.
     pub aliases: usize,
