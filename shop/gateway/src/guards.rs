@@ -16,6 +16,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Method, StatusCode, request::Parts};
 use parking_lot::Mutex;
 use shop_edge::Problem;
+use shop_edge::rpc::deadline::whole_seconds;
 use switchboard_core::{Clock, Priority, Rng};
 use switchboard_resilience::breaker::{Breaker, Environment, Options};
 use switchboard_resilience::budget::{Budget, Policy};
@@ -267,7 +268,7 @@ fn problem(service: &str, rejected: &Rejected) -> Problem {
         _ => Problem::unavailable("Too much is being done at once; try again."),
     };
     match rejected.retry_after {
-        Some(wait) => problem.retry_after(wait.as_secs().max(1)),
+        Some(wait) => problem.retry_after(whole_seconds(wait).max(1)),
         None => problem,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,13 +16,14 @@ use http::header::{TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, StatusCode, Uri, Version};
-use http_body_util::{LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use shop_edge::Problem;
 use shop_edge::lent::Lender;
+use shop_edge::rpc::judged::lapse;
 use shop_edge::serve::{BODY_LIMIT, method_of, unmeasured};
 use switchboard_core::chain;
 use switchboard_resilience::propagate::encode;
@@ -143,8 +146,14 @@ impl Proxy {
         patience: Duration,
     ) -> (Response, Outcome) {
         let is_head = head.method == Method::HEAD;
+        let broken = Arc::new(AtomicBool::new(false));
         for address in upstreams.turn() {
             let Some(body) = lender.lend() else { break };
+            let noted = Arc::clone(&broken);
+            let body = body.map_err(move |error| {
+                noted.store(true, Ordering::Release);
+                error
+            });
             let body = Body::new(Limited::new(body, BODY_LIMIT));
             let request = match addressed(head.clone(), &address, body) {
                 Ok(request) => request,
@@ -155,7 +164,12 @@ impl Proxy {
                     tracing::warn!(service, %address, error = chain(&error), "cannot be reached");
                     upstreams.shun(&address);
                 }
-                answered => return answer(service, is_head, answered),
+                Ok(Err(_)) if broken.load(Ordering::Acquire) => {
+                    // Its caller's doing: it says nothing of the service.
+                    let cut = Problem::bad_request("The body could not be read to its end.");
+                    return (cut.into_response(), Outcome::Ignore);
+                }
+                answered => return answer(service, is_head, answered, patience),
             }
         }
         let away = Problem::unavailable(format!("The {service} service cannot be reached now."));
@@ -168,6 +182,7 @@ fn answer(
     service: &str,
     is_head: bool,
     answered: Result<Result<http::Response<Incoming>, ClientError>, Elapsed>,
+    patience: Duration,
 ) -> (Response, Outcome) {
     match answered {
         Ok(Ok(answer)) => {
@@ -176,7 +191,7 @@ fn answer(
             if is_head && !answer.headers().contains_key(CONTENT_LENGTH) {
                 *answer.body_mut() = unmeasured();
             }
-            let outcome = said(answer.status());
+            let outcome = said(answer.status(), patience);
             (answer, outcome)
         }
         Ok(Err(error)) if has_cause::<LengthLimitError>(&error) => {
@@ -190,15 +205,16 @@ fn answer(
         Err(_) => {
             tracing::warn!(service, "did not answer in time");
             let late = format!("The {service} service did not answer in time.");
-            (Problem::gateway_timeout(late).into_response(), Outcome::FAILURE)
+            (Problem::gateway_timeout(late).into_response(), lapse(patience))
         }
     }
 }
 
 /// What a status says of the service that sent it: a refusal is a good answer, and a caller that
-/// asks too often says nothing about whom they ask.
-fn said(status: StatusCode) -> Outcome {
+/// asks too often, or has no patience, says nothing about whom they ask.
+fn said(status: StatusCode, patience: Duration) -> Outcome {
     match status {
+        StatusCode::GATEWAY_TIMEOUT => lapse(patience),
         StatusCode::NOT_IMPLEMENTED => Outcome::Success,
         StatusCode::TOO_MANY_REQUESTS => Outcome::Ignore,
         status if status.is_server_error() => Outcome::FAILURE,

@@ -70,6 +70,11 @@ impl Deadline {
     }
 }
 
+/// A wait in whole seconds: whoever waits for them has waited long enough.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
 fn parse(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let is_number = (1..=DIGITS_MAX).contains(&digits.len())

@@ -8,7 +8,7 @@
 //! - [`deadline`] how long a caller waits
 //! - [`guard`] everything around a call
 //! - [`health`] what takes calls now
-//! - [`client`] calls that go out
+//! - [`client`] calls that go out, and [`judged`] what their ends say of a service
 //! - [`batch`] many things at once
 //! - [`told`](mod@told) answers that REST has stored
 
@@ -19,6 +19,7 @@ pub mod client;
 pub mod deadline;
 pub mod guard;
 pub mod health;
+pub mod judged;
 mod methods;
 pub mod status;
 pub mod told;

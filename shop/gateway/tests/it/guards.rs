@@ -14,6 +14,7 @@ use serde_json::json;
 use shop_gateway::{Gateway, Guards, Route};
 use switchboard_core::{Clock, Priority, Rng, SystemClock};
 use switchboard_resilience::Registry;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::Door;
@@ -48,6 +49,9 @@ async fn answer(State(service): State<Service>, request: http::Request<Body>) ->
     let asked = service.asked.fetch_add(1, Ordering::SeqCst) + 1;
     let status = u16::try_from(service.status.load(Ordering::SeqCst)).unwrap();
     let attempt = request.headers().get("x-retry-attempt").cloned();
+    if request.uri().path() == "/wait" {
+        std::future::pending::<()>().await;
+    }
     let body = match request.uri().path() {
         // A body that never ends holds its place.
         "/export" => Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()),
@@ -79,6 +83,7 @@ impl Guarded {
             route("/orders").with_pool(Priority::Critical),
             route("/products").kept(),
             route("/export").with_pool(Priority::Batch),
+            route("/wait"),
         ];
         let gateway = Gateway::new(routes).with_guards(guards.clone());
         Self { door: Door::of(gateway).await, service, guards, registry }
@@ -165,6 +170,33 @@ async fn with_all_places_for_the_rest_taken_an_order_passes_at_once() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), freed).await.unwrap();
+}
+
+/// A caller without patience learns nothing about a service, and cannot have it left alone.
+#[tokio::test]
+async fn the_lapse_of_a_short_deadline_of_the_callers_own_is_nobodys_failure() {
+    let it = Guarded::open().await;
+    for _ in 0..25 {
+        let request = it.door.request("POST", "/wait").header("x-request-timeout-ms", "20");
+        let answer = it.door.call(request.body(Body::from("{}")).unwrap()).await;
+        assert_eq!(answer.status, 504);
+    }
+    let totals = it.guards.breaker("things").unwrap().totals();
+    assert_eq!((totals.failures, totals.ignored), (0, 25));
+    assert_eq!(it.post("/orders").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_its_caller_breaks_off_is_not_the_services_failure() {
+    let it = Guarded::open().await;
+    let mut caller = tokio::net::TcpStream::connect(it.door.address).await.unwrap();
+    let head = "POST /orders HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    caller.write_all(format!("{head}2\r\n{{}}\r\nnonsense\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    let totals = it.guards.breaker("things").unwrap().totals();
+    assert_eq!((totals.failures, totals.ignored), (0, 1));
 }
 
 #[tokio::test]
