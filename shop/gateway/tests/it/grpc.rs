@@ -1,6 +1,7 @@
 //! gRPC at the door: passing on, what nobody answers, health of those behind it, and browsers.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +20,10 @@ use shop_edge::rpc::{Answer, Deadline, Line, OnBehalf, Stub, answer, opened};
 use shop_edge::testing::Bench;
 use shop_edge::{Health, Problem, Rpc, Upstreams, serve, serve_with_rpc};
 use shop_gateway::rpc::Options;
-use shop_gateway::{Callers, Gateway, Limits, Route};
+use shop_gateway::{Callers, Gateway, Guards, Limits, Route};
+use switchboard_core::{Clock, Rng, SystemClock};
+use switchboard_resilience::Registry;
+use switchboard_resilience::breaker::Breaker;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Code;
@@ -84,6 +88,10 @@ impl Door {
     }
 
     async fn counted(options: Options, limits: Limits) -> Self {
+        Self::guarded(options, limits, None).await
+    }
+
+    async fn guarded(options: Options, limits: Limits, guards: Option<Guards>) -> Self {
         let bench = Bench::new("shipping", &[]);
         let (listener, service) = bound().await;
         let rpc = Rpc::of(&bench.deps, DESCRIPTORS).with(ShippingServiceServer::new(Telling));
@@ -97,6 +105,10 @@ impl Door {
         ];
         let auth = &bench.deps.auth;
         let gateway = Gateway::new(routes).with_callers(Callers::new(limits, auth.clone()));
+        let gateway = match guards {
+            Some(guards) => gateway.with_guards(guards),
+            None => gateway,
+        };
         let gateway = gateway.with_rpc(auth, options, ends[1].clone()).unwrap();
         tokio::spawn(gateway.serve(listener, serve::Options::default(), ends[1].clone()));
         Self { bench, address, service, _ends: ends.map(CancellationToken::drop_guard) }
@@ -226,6 +238,29 @@ async fn p4_health_is_that_of_each_service_and_of_all() {
     assert_eq!(door.serves(orders).await, Ok(ServingStatus::NotServing));
     assert_eq!(door.serves("").await, Ok(ServingStatus::NotServing));
     assert_eq!(door.serves("shop.users.v1.UserService").await, Err(Code::NotFound));
+}
+
+/// Otherwise strangers who only ask could have a service left alone, or bring it back too early.
+#[tokio::test]
+async fn p4_questions_about_health_are_no_calls_that_a_breaker_counts() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let services = ["orders", "shipping"];
+    let guards = Guards::new(services, &clock, &Registry::new(clock.clone()), Rng::from_seed(1));
+    let guards = guards.unwrap();
+    let door = Door::guarded(Options::default(), Limits::Off, Some(guards.clone())).await;
+    let orders = guards.breaker("orders").unwrap();
+    for _ in 0..3 {
+        assert_eq!(door.serves("shop.orders.v1.OrderService").await, Ok(ServingStatus::NotServing));
+        assert_eq!(door.serves(SHIPPING).await, Ok(ServingStatus::Serving));
+    }
+    let shipping = guards.breaker("shipping").unwrap();
+    shipping.isolate("ann", "a test");
+    assert_eq!(door.serves(SHIPPING).await, Ok(ServingStatus::Serving), "its own word");
+    let counted = |breaker: &Breaker| {
+        let totals = breaker.totals();
+        (totals.successes, totals.failures, totals.ignored, totals.rejected_isolated)
+    };
+    assert_eq!((counted(orders), counted(shipping)), ((0, 0, 0, 0), (0, 0, 0, 0)));
 }
 
 #[tokio::test]
