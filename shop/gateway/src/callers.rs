@@ -82,7 +82,7 @@ impl std::fmt::Debug for Callers {
 }
 
 /// A household has a network of IPv6 to itself, so its addresses are one caller.
-fn neighbourhood(address: IpAddr) -> IpAddr {
+pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

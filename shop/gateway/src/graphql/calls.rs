@@ -1,7 +1,9 @@
 //! The services that answer questions, and the calls to them: each with what is left of the caller's time, their token, and their trace.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use shop_contracts::rpc::content::content_service_client::ContentServiceClient;
 use shop_contracts::rpc::inventory::inventory_service_client::InventoryServiceClient;
 use shop_contracts::rpc::orders::order_service_client::OrderServiceClient;
@@ -14,7 +16,7 @@ use switchboard_core::BoxError;
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt, service_fn};
 
@@ -59,6 +61,9 @@ pub struct Services {
 #[derive(Clone, Debug)]
 pub(super) struct Calls {
     services: Services,
+    until: Arc<Mutex<Instant>>,
+    /// How long one answer may take.
+    patience: Duration,
     pub(super) caller: Caller,
     pub(super) auth: Arc<Auth>,
 }
@@ -124,7 +129,14 @@ macro_rules! clients {
 
 impl Calls {
     pub(super) fn new(services: Services, caller: Caller, auth: Arc<Auth>) -> Self {
-        Self { services, caller, auth }
+        let patience = caller.deadline.saturating_duration_since(Instant::now());
+        let until = Arc::new(Mutex::new(caller.deadline));
+        Self { services, until, patience, caller, auth }
+    }
+
+    /// Begins the time anew, for all clones: each event of a subscription has its own.
+    pub(super) fn renew(&self) {
+        *self.until.lock() = Instant::now() + self.patience;
     }
 
     clients! {
@@ -139,7 +151,7 @@ impl Calls {
     /// A message on its way, with the time that is left.
     pub(super) fn ask<T>(&self, message: T) -> Request<T> {
         let mut request = self.follow(message);
-        let left = self.caller.deadline.saturating_duration_since(Instant::now());
+        let left = self.until.lock().saturating_duration_since(Instant::now());
         // When nothing is left there is no way on; whoever is asked still must not take for ever.
         let onward = Deadline::after(left).onward();
         let onward = onward.and_then(|value| MetadataValue::try_from(value.as_bytes()).ok());
@@ -198,6 +210,16 @@ impl Failed {
     /// What the door itself refuses.
     pub(super) fn refused(problem: Problem) -> Self {
         Self::of("gateway", problem)
+    }
+
+    /// Whether less would have been answered: a message has a size at most. Who calls too often is
+    /// told how long to wait, and must not ask again.
+    pub(super) fn is_too_large(&self) -> bool {
+        match self.problem.code() {
+            Code::OutOfRange => true,
+            Code::ResourceExhausted => self.problem.seconds().is_none(),
+            _ => false,
+        }
     }
 
     /// Whether the service is away, rather than saying no.

@@ -69,8 +69,11 @@ macro_rules! by_id {
 
             async fn load(&self, keys: &[$key]) -> Answer<HashMap<$key, $item>> {
                 let ids: Vec<String> = keys.iter().map(|key| key.0.clone()).collect();
-                let answer = self.0.$service().$method(self.0.ask($request(ids))).await;
-                let items = answered(stringify!($service), answer)?.$items;
+                let items = in_parts(ids, |ids| async move {
+                    let answer = self.0.$service().$method(self.0.ask($request(ids))).await;
+                    Ok(answered(stringify!($service), answer)?.$items)
+                });
+                let items = items.await?;
                 Ok(items.into_iter().map(|item| ($key(item.$id.clone()), item)).collect())
             }
         }
@@ -104,8 +107,12 @@ macro_rules! first {
             async fn load(&self, keys: &[$key]) -> Answer<HashMap<$key, $item>> {
                 let mut found = HashMap::new();
                 for (limit, ids) in by_limit(keys.iter().map(|$key(id, limit)| (*limit, id))) {
-                    let answer = self.0.$service().$method(self.0.ask($request(ids, limit))).await;
-                    for item in answered(stringify!($service), answer)?.$items {
+                    let items = in_parts(ids, |ids| async move {
+                        let request = self.0.ask($request(ids, limit));
+                        let answer = self.0.$service().$method(request).await;
+                        Ok(answered(stringify!($service), answer)?.$items)
+                    });
+                    for item in items.await? {
                         found.insert($key(item.$id.clone(), limit), item);
                     }
                 }
@@ -124,6 +131,26 @@ first!(CommentsOf => content.batch_list_comments(|post_ids, limit| {
 first!(EventsOf => payments.batch_list_account_events(|account_ids, limit| {
     payments::BatchListAccountEventsRequest { account_ids, limit }
 }).accounts -> payments::EventsOfAccount, by account_id);
+
+/// Asks for all of them at once, and for half of them at a time where that is too much for one
+/// message. One that is too much by itself fails all.
+async fn in_parts<T, F>(keys: Vec<String>, ask: impl Fn(Vec<String>) -> F) -> Answer<Vec<T>>
+where
+    F: Future<Output = Answer<Vec<T>>>,
+{
+    let (mut found, mut open) = (Vec::new(), vec![keys]);
+    while let Some(mut keys) = open.pop() {
+        match ask(keys.clone()).await {
+            Ok(items) => found.extend(items),
+            Err(failed) if failed.is_too_large() && keys.len() > 1 => {
+                let rest = keys.split_off(keys.len() / 2);
+                open.extend([rest, keys]);
+            }
+            Err(failed) => return Err(failed),
+        }
+    }
+    Ok(found)
+}
 
 /// One field of a document has one limit, so this is one group for each field that asks.
 fn by_limit<'a>(keys: impl Iterator<Item = (i32, &'a String)>) -> BTreeMap<i32, Vec<String>> {
