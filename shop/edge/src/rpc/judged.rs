@@ -60,7 +60,8 @@ mod tests {
         let late = || Status::from(Problem::gateway_timeout("late"));
         assert_eq!(judged(late(), SLOW), Outcome::FAILURE);
         assert_eq!(judged(late(), SLOW.saturating_sub(Duration::from_millis(1))), Outcome::Ignore);
-        let soon = HeaderMap::from_iter([(super::super::deadline::TIMEOUT, "50m".parse().unwrap())]);
+        let soon =
+            HeaderMap::from_iter([(super::super::deadline::TIMEOUT, "50m".parse().unwrap())]);
         assert_eq!(lapse(given(&soon)), Outcome::Ignore);
         assert_eq!(lapse(given(&HeaderMap::new())), Outcome::FAILURE, "who says nothing waits");
     }

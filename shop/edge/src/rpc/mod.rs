@@ -12,6 +12,7 @@
 //! - [`batch`] many things at once
 //! - [`told`](mod@told) answers that REST has stored
 
+mod access;
 pub mod batch;
 mod body;
 pub mod call;

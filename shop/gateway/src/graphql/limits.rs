@@ -449,7 +449,8 @@ mod tests {
             ("subscription { a { x } ...f } fragment f on S { a { x } }", false),
             ("query q { x } subscription s { a b }", false),
         ] {
-            let judged = judge(text, text.starts_with("query").then_some("q"), &Limits::default(), true);
+            let judged =
+                judge(text, text.starts_with("query").then_some("q"), &Limits::default(), true);
             assert_eq!(judged.is_ok(), is_one, "{text}");
         }
     }

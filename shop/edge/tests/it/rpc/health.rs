@@ -111,9 +111,8 @@ async fn p4_all_watches_of_a_service_share_one_look() {
         watches.push(watch);
     }
     assert_eq!(service.looks.load(Ordering::SeqCst), 1);
-    let nothing_new = futures_util::future::select_all(watches.iter_mut().map(|watch| {
-        Box::pin(watch.message())
-    }));
+    let nothing_new =
+        futures_util::future::select_all(watches.iter_mut().map(|watch| Box::pin(watch.message())));
     assert!(tokio::time::timeout(Duration::from_millis(10_500), nothing_new).await.is_err());
     assert_eq!(service.looks.load(Ordering::SeqCst), 11);
 }

@@ -184,7 +184,9 @@ async fn g4_each_mutation_costs_as_a_call_and_nothing_of_that_comes_back() {
     shop.fake.on("users.UserService/SignIn", |_: users::SignInRequest| {
         Err::<users::SignInResponse, _>(Status::unauthenticated("wrong"))
     });
-    let one = |number: usize| format!("a{number}: signIn(email: \"a\", password: \"{number}\") {{ token }} ");
+    let one = |number: usize| {
+        format!("a{number}: signIn(email: \"a\", password: \"{number}\") {{ token }} ")
+    };
     let guesses: String = (0..20).map(one).collect();
     let answer = shop.ask("", &format!("mutation {{ {guesses} }}"), Value::Null).await;
     let cost = &answer["extensions"]["cost"];
