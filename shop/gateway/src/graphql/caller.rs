@@ -11,7 +11,7 @@ use shop_edge::{Auth, Principal, Problem, RequestContext};
 use switchboard_core::Context;
 use tokio::time::Instant;
 
-use crate::callers::neighbourhood;
+use crate::callers::{bearer, neighbourhood};
 
 /// The header by which a caller asks for less time than there is.
 const TIMEOUT: &str = "x-request-timeout-ms";
@@ -99,12 +99,6 @@ impl Caller {
             Problem::unauthorized("Show a token: `Authorization: Bearer …`; `signIn` gives one.")
         })
     }
-}
-
-/// The token of a header's value.
-pub(super) fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
 fn wrong_token() -> Problem {

@@ -13,12 +13,13 @@ use shop_edge::Problem;
 use tokio::time::Instant;
 use tokio_stream::StreamMap;
 
-use super::caller::{Caller, bearer};
+use super::caller::Caller;
 use super::endpoint::Inner;
 use super::errors;
 use super::places::Place;
 use super::request::Raw;
 use super::respond::{self, Outcome};
+use crate::callers::bearer;
 
 /// The name of the protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
