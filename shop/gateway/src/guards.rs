@@ -54,6 +54,14 @@ struct Service {
     budget: Budget,
 }
 
+/// Further attempts at one service: when, and whether anybody pays.
+#[derive(Clone, Debug)]
+pub(crate) struct Retries {
+    budget: Budget,
+    backoff: Backoff,
+    rng: Arc<Mutex<Rng>>,
+}
+
 /// A good answer as it was.
 #[derive(Clone, Debug)]
 struct Kept {
@@ -140,6 +148,12 @@ impl Guards {
         all.filter(|health| health.status == Status::Degraded).collect()
     }
 
+    /// What further attempts at a service cost; `None` for one that nobody guards.
+    pub(crate) fn retries(&self, service: &str) -> Option<Retries> {
+        let budget = self.services.get(service)?.budget.clone();
+        Some(Retries { budget, backoff: self.backoff.clone(), rng: Arc::clone(&self.rng) })
+    }
+
     /// A call on its way along this route; `None` for a service that nobody guards.
     pub(crate) fn passing<'a>(
         &'a self,
@@ -160,6 +174,28 @@ impl Guards {
             format!("{}\n{accept:?}\n{encoding:?}", head.uri)
         });
         Some(Passing { guards: self, service, route, call, key, failed: 0 })
+    }
+}
+
+// === impl Retries ===
+
+impl Retries {
+    /// Notes the first attempt of a call: the first ones pay for the others.
+    pub(crate) fn first_try(&self, call: &mut Call) {
+        self.budget.first_try(call);
+    }
+
+    /// How long to wait before one more attempt, which is paid then; `None` when there is none.
+    pub(crate) fn wait(&self, call: &Call, failed: u32) -> Option<Duration> {
+        if !call.is_repeatable {
+            return None;
+        }
+        let wait = self.backoff.wait(failed, &mut self.rng.lock())?;
+        if call.remaining(Instant::now()).is_some_and(|left| left <= wait) {
+            return None;
+        }
+        self.budget.try_charge(Class::Transient).ok()?.sent();
+        Some(wait)
     }
 }
 
@@ -203,16 +239,7 @@ impl Passing<'_> {
 
     /// How long to wait before one more attempt; `None` when there is none.
     fn wait(&self) -> Option<Duration> {
-        if !self.call.is_repeatable {
-            return None;
-        }
-        let wait = self.guards.backoff.wait(self.failed, &mut self.guards.rng.lock())?;
-        let left = self.call.remaining(Instant::now());
-        if left.is_some_and(|left| left <= wait) {
-            return None;
-        }
-        self.service.budget.try_charge(Class::Transient).ok()?.sent();
-        Some(wait)
+        self.guards.retries(self.route.service)?.wait(&self.call, self.failed)
     }
 
     /// Keeps a good answer of the kind that is shown in bad times.

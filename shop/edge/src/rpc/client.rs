@@ -143,11 +143,24 @@ impl Line {
     /// # Cancel safety
     /// Dropping the future, or the answer's body, cancels the call there.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
-        let Some(breaker) = &self.breaker else { return self.sent(request).await.0 };
-        let pass = breaker.admit_owned().map_err(|rejected| self.held_back(&rejected))?;
+        self.attempt(request).await.0
+    }
+
+    /// The same, with what the answer says of the service; `None` when the breaker let nothing
+    /// through, which another attempt would not change.
+    pub async fn attempt(
+        &self,
+        request: Request<Body>,
+    ) -> (Result<Response<Body>, Status>, Option<Outcome>) {
+        let pass = match self.breaker.as_ref().map(Breaker::admit_owned).transpose() {
+            Ok(pass) => pass,
+            Err(rejected) => return (Err(self.held_back(&rejected)), None),
+        };
         let (answer, outcome) = self.sent(request).await;
-        pass.record(outcome);
-        answer
+        if let Some(pass) = pass {
+            pass.record(outcome);
+        }
+        (answer, Some(outcome))
     }
 
     fn held_back(&self, rejected: &Rejected) -> Status {

@@ -10,7 +10,7 @@ use shop_contracts::rpc::orders::order_service_client::OrderServiceClient;
 use shop_contracts::rpc::payments::payment_service_client::PaymentServiceClient;
 use shop_contracts::rpc::shipping::shipping_service_client::ShippingServiceClient;
 use shop_contracts::rpc::users::user_service_client::UserServiceClient;
-use shop_edge::rpc::{Deadline, Line};
+use shop_edge::rpc::Deadline;
 use shop_edge::{Auth, Problem};
 use switchboard_core::BoxError;
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt, service_fn};
 
 use super::caller::Caller;
+use crate::rpc::Way;
 
 /// A way to a service, with whatever stands around the calls on it.
 pub type Channel = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Status>;
@@ -81,9 +82,9 @@ pub(super) type Answer<T> = Result<T, Failed>;
 // === impl Services ===
 
 impl Services {
-    /// Over these lines, by the services' names. One without a line counts as away.
-    pub fn by<'l>(line: impl Fn(&'static str) -> Option<&'l Line>) -> Self {
-        let to = |name| over(name, line(name));
+    /// Over these ways, by the services' names. One without a way counts as away.
+    pub fn by<'w>(way: impl Fn(&'static str) -> Option<&'w Way>) -> Self {
+        let to = |name| over(name, way(name));
         Self {
             users: to("users"),
             content: to("content"),
@@ -95,13 +96,13 @@ impl Services {
     }
 }
 
-fn over(service: &'static str, line: Option<&Line>) -> Channel {
-    let line = line.cloned();
+fn over(service: &'static str, way: Option<&Way>) -> Channel {
+    let way = way.cloned();
     channel(service_fn(move |request: http::Request<Body>| {
-        let line = line.clone();
+        let way = way.clone();
         async move {
-            match line {
-                Some(line) => line.send(request.map(axum::body::Body::new)).await,
+            match way {
+                Some(way) => way.send(request.map(axum::body::Body::new)).await,
                 None => {
                     let detail = format!("The {service} service is not part of this shop.");
                     Err(Problem::unavailable(detail).into())

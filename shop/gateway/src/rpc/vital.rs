@@ -24,11 +24,11 @@ impl Vital for Shop {
     fn serves<'a>(&'a self, service: &'a str) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             if service.is_empty() {
-                let all = join_all(self.0.0.values().map(says_so)).await;
+                let all = join_all(self.0.0.values().map(|way| says_so(&way.line))).await;
                 return all.into_iter().all(|serves| serves);
             }
             match self.0.to_rpc(service) {
-                Some(line) => says_so(line).await,
+                Some(way) => says_so(&way.line).await,
                 None => false,
             }
         })

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,12 +37,16 @@ use crate::upstreams::closed;
 
 const SHIPPING: &str = "shop.shipping.v1.ShippingService";
 
-/// A service that tells what it was asked for, and by whom.
-struct Telling;
+/// A service that tells what it was asked for, and by whom; and is away as often as it is told to.
+#[derive(Clone, Default)]
+struct Telling {
+    asked: Arc<AtomicUsize>,
+}
 
 /// The door with a service behind it, for as long as the test lasts.
 struct Door {
     bench: Bench,
+    telling: Telling,
     address: SocketAddr,
     service: SocketAddr,
     _ends: [DropGuard; 2],
@@ -56,7 +61,11 @@ impl ShippingService for Telling {
         let (called, asked) = opened(request)?;
         let header =
             |name: &str| called.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+        let times = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let told = match &*asked.id {
+            "away" => Err(Problem::unavailable("As asked.")),
+            "broken" => Err(Problem::internal()),
+            "back soon" if times < 3 => Err(Problem::unavailable("Not yet.")),
             "wait" => std::future::pending().await,
             "refuse" => Err(Problem::conflict("Refused: as asked.")),
             "who" => called.principal().map(|caller| caller.user_id),
@@ -92,9 +101,10 @@ impl Door {
     }
 
     async fn guarded(options: Options, limits: Limits, guards: Option<Guards>) -> Self {
-        let bench = Bench::new("shipping", &[]);
+        let (bench, telling) = (Bench::new("shipping", &[]), Telling::default());
         let (listener, service) = bound().await;
-        let rpc = Rpc::of(&bench.deps, DESCRIPTORS).with(ShippingServiceServer::new(Telling));
+        let rpc =
+            Rpc::of(&bench.deps, DESCRIPTORS).with(ShippingServiceServer::new(telling.clone()));
         let ends = [CancellationToken::new(), CancellationToken::new()];
         let health = Health::new();
         tokio::spawn(serve_with_rpc(listener, Router::new(), rpc, health, ends[0].clone()));
@@ -111,7 +121,7 @@ impl Door {
         };
         let gateway = gateway.with_rpc(auth, options, ends[1].clone()).unwrap();
         tokio::spawn(gateway.serve(listener, serve::Options::default(), ends[1].clone()));
-        Self { bench, address, service, _ends: ends.map(CancellationToken::drop_guard) }
+        Self { bench, telling, address, service, _ends: ends.map(CancellationToken::drop_guard) }
     }
 
     /// Whoever calls at an address, and waits for so long.
@@ -240,13 +250,44 @@ async fn p4_health_is_that_of_each_service_and_of_all() {
     assert_eq!(door.serves("shop.users.v1.UserService").await, Err(Code::NotFound));
 }
 
+fn guards() -> Guards {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let registry = Registry::new(clock.clone());
+    Guards::new(["orders", "shipping"], &clock, &registry, Rng::from_seed(1)).unwrap()
+}
+
+/// R6: as over REST, a read is repeated a bounded number of times; and only what may pass by itself.
+#[tokio::test]
+async fn r6_a_read_of_a_service_that_is_away_is_repeated() {
+    let door = Door::guarded(Options::default(), Limits::Off, Some(guards())).await;
+    let asked = || door.telling.asked.swap(0, Ordering::SeqCst);
+    assert_eq!(door.told(get("back soon")).await, "");
+    assert_eq!(asked(), 3);
+    let away = door.client().get_shipment(get("away")).await.unwrap_err();
+    assert_eq!((away.code(), asked()), (Code::Unavailable, 3));
+    let broken = door.client().get_shipment(get("broken")).await.unwrap_err();
+    assert_eq!((broken.code(), asked()), (Code::Internal, 1));
+    let stub = door.stub(door.address, Duration::from_millis(40));
+    let late = ShippingServiceClient::new(stub).get_shipment(get("away")).await.unwrap_err();
+    let times = asked();
+    assert!(late.code() != Code::Ok && times <= 2, "no attempt without time: {times}");
+}
+
+#[tokio::test]
+async fn r6_what_a_breaker_holds_back_is_told_at_once() {
+    let guards = guards();
+    let breaker = guards.breaker("shipping").unwrap();
+    breaker.isolate("ann", "a test");
+    let door = Door::guarded(Options::default(), Limits::Off, Some(guards.clone())).await;
+    let held = door.client().get_shipment(get("away")).await.unwrap_err();
+    assert_eq!((held.code(), breaker.totals().rejected_isolated), (Code::Unavailable, 1));
+    assert_eq!(door.telling.asked.load(Ordering::SeqCst), 0);
+}
+
 /// Otherwise strangers who only ask could have a service left alone, or bring it back too early.
 #[tokio::test]
 async fn p4_questions_about_health_are_no_calls_that_a_breaker_counts() {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let services = ["orders", "shipping"];
-    let guards = Guards::new(services, &clock, &Registry::new(clock.clone()), Rng::from_seed(1));
-    let guards = guards.unwrap();
+    let guards = guards();
     let door = Door::guarded(Options::default(), Limits::Off, Some(guards.clone())).await;
     let orders = guards.breaker("orders").unwrap();
     for _ in 0..3 {

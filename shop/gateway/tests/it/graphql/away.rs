@@ -11,13 +11,15 @@ use shop_edge::rpc::Line;
 use shop_edge::testing::Bench;
 use shop_edge::{Health, Upstreams, serve, serve_with_rpc};
 use shop_gateway::graphql::{self, Options, Services};
+use shop_gateway::rpc::Way;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Shop;
 use super::fake::Fake;
 
-const QUERY: &str = "query($userId: ID!) { user(id: $userId) { name posts { title author { id } } } }";
+const QUERY: &str =
+    "query($userId: ID!) { user(id: $userId) { name posts { title author { id } } } }";
 
 /// G7: nullability for real. What content would have said is null with an error, and the rest is there.
 #[tokio::test]
@@ -36,8 +38,8 @@ async fn g7_when_the_content_service_stops_the_others_still_answer() {
         let user = |id| users::PublicUser { id, name: "Ann".to_owned(), email: None };
         Ok(users::BatchGetUsersResponse { users: asked.ids.into_iter().map(user).collect() })
     });
-    let line = Line::new("content", Upstreams::from(address), &auth);
-    let services = Services::by(|name| (name == "content").then_some(&line));
+    let way = Way::once(Line::new("content", Upstreams::from(address), &auth));
+    let services = Services::by(|name| (name == "content").then_some(&way));
     let services = Services { users: fake.services().users, ..services };
     let endpoint = graphql::shop(services, auth.clone(), Options::default(), end.clone());
     let shop = Shop { fake, auth, router: endpoint.routes(), end };
