@@ -11,6 +11,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use parking_lot::Mutex;
 use shop_contracts::rpc::DESCRIPTORS;
 use shop_contracts::rpc::shipping as wire;
 use shop_contracts::rpc::shipping::shipping_service_client::ShippingServiceClient;
@@ -316,6 +317,48 @@ async fn e10_a_call_too_many_is_resource_exhausted_and_health_is_never_counted()
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(status.get_error_details().retry_info().unwrap().retry_delay.is_some());
     assert_eq!(door.serves(SHIPPING).await, Ok(ServingStatus::Serving));
+}
+
+/// What is written, in the hands of the test.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn e11_a_call_at_the_door_has_a_line_with_its_maker() {
+    let door = Door::counted(Options::default(), "9/60".parse().unwrap()).await;
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone());
+    let subscriber = subscriber.with_max_level(tracing::Level::DEBUG).finish();
+    let _until_the_end = tracing::subscriber::set_default(subscriber);
+    let broken = || {
+        let mut request = get("broken");
+        let bearer = format!("Bearer {}", door.bench.token("ann"));
+        request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+        request
+    };
+    // Another test may have had the place judged that writes lines; from here on it is ours.
+    door.client().get_shipment(broken()).await.unwrap_err();
+    tracing::callsite::rebuild_interest_cache();
+    lines.0.lock().clear();
+    door.client().get_shipment(broken()).await.unwrap_err();
+    let text = String::from_utf8(lines.0.lock().clone()).unwrap();
+    let written: Vec<_> = text.lines().filter(|it| it.contains("switchboard::access")).collect();
+    let [line] = &*written else { panic!("{text}") };
+    for part in ["\"principal\":\"ann\"", "\"code\":\"INTERNAL\"", "ShippingService/GetShipment"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
 }
 
 #[tokio::test]
