@@ -167,6 +167,32 @@ async fn g5_a_batch_that_is_too_much_for_one_message_is_asked_for_in_parts() {
     }
 }
 
+/// G5: errors per key. One list that fits into no message takes no other with it.
+#[tokio::test]
+async fn g5_one_thing_that_is_too_much_by_itself_fails_alone() {
+    let shop = people();
+    shop.fake.on(
+        "content.ContentService/BatchListComments",
+        |it: content::BatchListCommentsRequest| {
+            if it.post_ids.iter().any(|id| id == "u1-7") {
+                return Err(Status::out_of_range("decoded message length too large"));
+            }
+            let posts = it.post_ids.into_iter().map(|post_id| content::CommentsOfPost {
+                comments: vec![comment(&post_id, 0)],
+                next_page_token: String::new(),
+                post_id,
+            });
+            Ok(content::BatchListCommentsResponse { posts: posts.collect() })
+        },
+    );
+    let variables = json!({ "userId": "u1" });
+    let answer = shop.ask(&shop.token("u1"), GET_USER_WITH_POSTS, variables).await;
+    assert_eq!(answer["errors"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(answer["errors"][0]["path"], json!(["user", "posts", 7, "comments"]));
+    let posts = answer["data"]["user"]["posts"].as_array().unwrap();
+    assert_eq!(posts.iter().filter(|post| post["comments"].is_array()).count(), MANY - 1);
+}
+
 #[tokio::test]
 async fn g5_who_asks_too_often_is_not_asked_for_less() {
     let shop = people();
