@@ -17,6 +17,8 @@ use http::{HeaderMap, Method, StatusCode, request::Parts};
 use parking_lot::Mutex;
 use shop_edge::Problem;
 use shop_edge::rpc::deadline::whole_seconds;
+use shop_edge::rpc::judged::Judged;
+use shop_edge::rpc::upload::Upload;
 use switchboard_core::{Clock, Priority, Rng};
 use switchboard_resilience::breaker::{Breaker, Environment, Options};
 use switchboard_resilience::budget::{Budget, Policy};
@@ -212,6 +214,7 @@ impl Passing<'_> {
     pub(crate) async fn attempts<F>(
         mut self,
         place: Permit,
+        upload: &Upload,
         mut attempt: impl FnMut(Call) -> F,
     ) -> Response
     where
@@ -220,7 +223,7 @@ impl Passing<'_> {
         self.service.budget.first_try(&mut self.call);
         loop {
             let pass = match self.service.breaker.admit_owned() {
-                Ok(pass) => pass,
+                Ok(pass) => Judged::new(pass, upload.clone()),
                 Err(rejected) => return self.instead(&rejected),
             };
             let (answer, outcome) = attempt(self.call).await;

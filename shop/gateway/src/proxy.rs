@@ -2,8 +2,6 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,7 +14,7 @@ use http::header::{TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, StatusCode, Uri, Version};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -24,6 +22,7 @@ use hyper_util::rt::TokioExecutor;
 use shop_edge::Problem;
 use shop_edge::lent::Lender;
 use shop_edge::rpc::judged::lapse;
+use shop_edge::rpc::upload::Upload;
 use shop_edge::serve::{BODY_LIMIT, method_of, unmeasured};
 use switchboard_core::chain;
 use switchboard_resilience::propagate::encode;
@@ -66,6 +65,19 @@ pub struct Proxy {
     client: Client<HttpConnector, Body>,
 }
 
+/// What a caller sends, for whichever copy can be reached.
+struct Sent {
+    lender: Lender,
+    upload: Upload,
+}
+
+impl Sent {
+    fn of(body: Body) -> Self {
+        let (body, upload) = Upload::of(body);
+        Self { lender: Lender::new(body), upload }
+    }
+}
+
 // === impl Proxy ===
 
 impl Proxy {
@@ -92,8 +104,8 @@ impl Proxy {
         upstreams: &Upstreams,
         request: Request<Body>,
     ) -> Response {
-        let (head, lender, _) = prepared(request);
-        self.attempt(service, upstreams, head, &lender, HEAD_TIMEOUT).await.0
+        let (head, sent, _) = prepared(request);
+        self.attempt(service, upstreams, head, &sent, HEAD_TIMEOUT).await.0
     }
 
     /// The same behind the policies that guard the service.
@@ -105,16 +117,16 @@ impl Proxy {
         route: &Route,
         request: Request<Body>,
     ) -> Response {
-        let (head, lender, is_bodyless) = prepared(request);
+        let (head, sent, is_bodyless) = prepared(request);
         let Some(passing) = guards.passing(route, &head, is_bodyless) else {
             let (service, upstreams) = (route.service, &route.upstreams);
-            return self.attempt(service, upstreams, head, &lender, HEAD_TIMEOUT).await.0;
+            return self.attempt(service, upstreams, head, &sent, HEAD_TIMEOUT).await.0;
         };
         let place = match passing.place().await {
             Ok(place) => place,
             Err(answer) => return answer,
         };
-        let lender = &lender;
+        let sent = &sent;
         let attempt = |call: Call| {
             let mut head = head.clone();
             async move {
@@ -126,14 +138,14 @@ impl Proxy {
                 let patience = call.remaining(now).map_or(HEAD_TIMEOUT, |it| it.min(HEAD_TIMEOUT));
                 let (service, upstreams) = (route.service, &route.upstreams);
                 if is_bodyless {
-                    let nothing = Lender::new(Body::empty());
+                    let nothing = Sent::of(Body::empty());
                     self.attempt(service, upstreams, head, &nothing, patience).await
                 } else {
-                    self.attempt(service, upstreams, head, lender, patience).await
+                    self.attempt(service, upstreams, head, sent, patience).await
                 }
             }
         };
-        passing.attempts(place, attempt).await
+        passing.attempts(place, &sent.upload, attempt).await
     }
 
     /// Asks one copy after another until one can be reached; with what that says of the service.
@@ -142,18 +154,12 @@ impl Proxy {
         service: &str,
         upstreams: &Upstreams,
         head: Parts,
-        lender: &Lender,
+        Sent { lender, upload }: &Sent,
         patience: Duration,
     ) -> (Response, Outcome) {
         let is_head = head.method == Method::HEAD;
-        let broken = Arc::new(AtomicBool::new(false));
         for address in upstreams.turn() {
             let Some(body) = lender.lend() else { break };
-            let noted = Arc::clone(&broken);
-            let body = body.map_err(move |error| {
-                noted.store(true, Ordering::Release);
-                error
-            });
             let body = Body::new(Limited::new(body, BODY_LIMIT));
             let request = match addressed(head.clone(), &address, body) {
                 Ok(request) => request,
@@ -164,10 +170,13 @@ impl Proxy {
                     tracing::warn!(service, %address, error = chain(&error), "cannot be reached");
                     upstreams.shun(&address);
                 }
-                Ok(Err(_)) if broken.load(Ordering::Acquire) => {
+                Ok(Err(_)) if upload.is_broken() => {
                     // Its caller's doing: it says nothing of the service.
                     let cut = Problem::bad_request("The body could not be read to its end.");
                     return (cut.into_response(), Outcome::Ignore);
+                }
+                Err(_) if !upload.is_whole() => {
+                    return (Problem::request_timeout().into_response(), Outcome::Ignore);
                 }
                 answered => return answer(service, is_head, answered, patience),
             }
@@ -231,7 +240,7 @@ impl Default for Proxy {
 /// The head as a service gets it, whichever copy that is: same method, path and headers, but for
 /// what belongs to the caller's connection; the body, for the copy that can be reached; and whether
 /// there is none.
-fn prepared(request: Request<Body>) -> (Parts, Lender, bool) {
+fn prepared(request: Request<Body>) -> (Parts, Sent, bool) {
     let (mut head, body) = request.into_parts();
     let is_bodyless = HttpBody::is_end_stream(&body);
     let host = head.headers.remove(HOST);
@@ -246,7 +255,7 @@ fn prepared(request: Request<Body>) -> (Parts, Lender, bool) {
     if let Some(forwarded) = forwarded(peer.map(|peer| peer.0), host.as_ref()) {
         head.headers.insert(FORWARDED, forwarded);
     }
-    (head, Lender::new(body), is_bodyless)
+    (head, Sent::of(body), is_bodyless)
 }
 
 /// The request to this copy.

@@ -14,7 +14,7 @@
 //! waits for a connection, and nothing is tried again. Layers that do so belong around [`Line::send`], the one place where calls leave.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -38,8 +38,9 @@ use tower::Service;
 use super::SERVICE_KEY;
 use super::body::{Watched, too_late};
 use super::deadline::{Deadline, TIMEOUT, whole_seconds};
-use super::judged::{given, said};
+use super::judged::{Judged, given, said};
 use super::status::{bare, code_of_a_strange_answer};
+use super::upload::Upload;
 use crate::lent::Lender;
 use crate::request::{REQUEST_ID, current};
 use crate::{Auth, Problem, Upstreams};
@@ -156,9 +157,12 @@ impl Line {
             Ok(pass) => pass,
             Err(rejected) => return (Err(self.held_back(&rejected)), None),
         };
-        let (answer, outcome) = self.sent(request).await;
-        if let Some(pass) = pass {
-            pass.record(outcome);
+        let (head, body) = request.into_parts();
+        let (body, upload) = Upload::of(body);
+        let judged = pass.map(|pass| Judged::new(pass, upload.clone()));
+        let (answer, outcome) = self.sent(head, body, &upload).await;
+        if let Some(judged) = judged {
+            judged.record(outcome);
         }
         (answer, Some(outcome))
     }
@@ -171,12 +175,15 @@ impl Line {
     }
 
     /// The answer, and what it says of the service.
-    async fn sent(&self, request: Request<Body>) -> (Result<Response<Body>, Status>, Outcome) {
-        let (mut head, body) = request.into_parts();
+    async fn sent(
+        &self,
+        mut head: Parts,
+        body: Body,
+        upload: &Upload,
+    ) -> (Result<Response<Body>, Status>, Outcome) {
         self.prepare(&mut head);
         let given = given(&head.headers);
-        let (broken, service) = (Arc::new(AtomicBool::new(false)), self.to.service);
-        let lender = Lender::new(noting(body, broken.clone()));
+        let (service, lender) = (self.to.service, Lender::new(body));
         let turn = self.to.turn.fetch_add(1, Ordering::Relaxed);
         let lane = &self.to.lanes[turn % LANES];
         for address in self.to.upstreams.turn() {
@@ -189,12 +196,16 @@ impl Line {
                 Err(status) => return (Err(status), Outcome::Ignore),
             };
             match lane.request(request).await {
-                Ok(response) => return answered(response.map(Body::new), given),
+                Ok(response) => {
+                    // A service that waits for its caller has had no time of its own.
+                    let given = if upload.is_whole() { given } else { Duration::ZERO };
+                    return answered(response.map(Body::new), given);
+                }
                 Err(error) if error.is_connect() => {
                     tracing::warn!(service, %address, error = chain(&error), "cannot be reached");
                     self.to.upstreams.shun(&address);
                 }
-                Err(_) if broken.load(Ordering::Acquire) => {
+                Err(_) if upload.is_broken() => {
                     let problem = Problem::bad_request("The call broke off before its end.");
                     return (Err(problem.into()), Outcome::Ignore);
                 }
@@ -225,14 +236,6 @@ impl std::fmt::Debug for Line {
         let Inner { service, upstreams, .. } = &*self.to;
         f.debug_struct("Line").field("service", service).field("upstreams", upstreams).finish()
     }
-}
-
-/// The same body, which tells when it breaks off: then the call's end is its caller's doing.
-fn noting(body: Body, broken: Arc<AtomicBool>) -> Body {
-    Body::new(body.map_err(move |error| {
-        broken.store(true, Ordering::Release);
-        error
-    }))
 }
 
 fn client() -> Client<HttpConnector, Body> {

@@ -9,18 +9,61 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use switchboard_resilience::Outcome;
+use switchboard_resilience::breaker::OwnedPermit;
 use tonic::{Code, Status};
 
 use super::deadline::{Deadline, LONGEST_STREAM};
 use super::status::is_own;
+use super::upload::Upload;
 
 /// How long a call takes that the breakers of services count as slow: whoever waits less and gives
 /// up has learned nothing about the service. The time of the toolkit's recommended breaker.
 pub const SLOW: Duration = Duration::from_secs(2);
 
+/// A call that a breaker has let through, until it is known what it says.
+#[derive(Debug)]
+pub struct Judged {
+    pass: Option<OwnedPermit>,
+    upload: Upload,
+}
+
 /// What it says of a service that it had not answered after so long.
 pub fn lapse(given: Duration) -> Outcome {
     if given >= SLOW { Outcome::FAILURE } else { Outcome::Ignore }
+}
+
+// === impl Judged ===
+
+impl Judged {
+    /// A call with this body.
+    pub fn new(pass: OwnedPermit, upload: Upload) -> Self {
+        Self { pass: Some(pass), upload }
+    }
+
+    /// What it has said. A good answer took as long as the service had all of the call.
+    pub fn record(mut self, outcome: Outcome) {
+        let Some(pass) = self.pass.take() else { return };
+        match (outcome, self.upload.since_whole()) {
+            (Outcome::Success, Some(since)) => {
+                let took = pass.elapsed().min(since);
+                pass.success(took);
+            }
+            _ => {
+                pass.record(outcome);
+            }
+        }
+    }
+}
+
+/// A call that is given up is judged by how long it took, unless its caller has not sent all of it.
+impl Drop for Judged {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass.take()
+            && !self.upload.is_whole()
+        {
+            pass.record(Outcome::Ignore);
+        }
+    }
 }
 
 /// How long the caller of these headers waits.

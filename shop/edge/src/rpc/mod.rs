@@ -10,6 +10,7 @@
 //! - [`health`] what takes calls now
 //! - [`client`] calls that go out, and [`judged`] what their ends say of a service
 //! - [`batch`] many things at once
+//! - [`upload`] what callers send, as far as it has come
 //! - [`told`](mod@told) answers that REST has stored
 
 mod access;
@@ -24,6 +25,7 @@ pub mod judged;
 mod methods;
 pub mod status;
 pub mod told;
+pub mod upload;
 
 use std::convert::Infallible;
 use std::sync::Arc;

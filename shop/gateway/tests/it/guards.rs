@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 use http::StatusCode;
+use http_body_util::BodyExt;
 use serde_json::json;
 use shop_gateway::{Gateway, Guards, Route};
 use switchboard_core::{Clock, Priority, Rng, SystemClock};
@@ -49,6 +50,10 @@ async fn answer(State(service): State<Service>, request: http::Request<Body>) ->
     let asked = service.asked.fetch_add(1, Ordering::SeqCst) + 1;
     let status = u16::try_from(service.status.load(Ordering::SeqCst)).unwrap();
     let attempt = request.headers().get("x-retry-attempt").cloned();
+    if request.uri().path() == "/drain" {
+        let _read = request.into_body().collect().await;
+        return Response::new(Body::empty());
+    }
     if request.uri().path() == "/wait" {
         std::future::pending::<()>().await;
     }
@@ -84,6 +89,7 @@ impl Guarded {
             route("/products").kept(),
             route("/export").with_pool(Priority::Batch),
             route("/wait"),
+            route("/drain"),
         ];
         let gateway = Gateway::new(routes).with_guards(guards.clone());
         Self { door: Door::of(gateway).await, service, guards, registry }
@@ -195,6 +201,29 @@ async fn a_body_that_its_caller_breaks_off_is_not_the_services_failure() {
     let mut answer = String::new();
     caller.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    let totals = it.guards.breaker("things").unwrap().totals();
+    assert_eq!((totals.failures, totals.ignored), (0, 1));
+}
+
+/// Who sends half of a body and waits takes the service's time, and does not make it slow.
+#[tokio::test]
+async fn a_body_that_its_caller_holds_back_is_not_the_services_failure() {
+    let it = Guarded::open().await;
+    let mut caller = tokio::net::TcpStream::connect(it.door.address).await.unwrap();
+    let head = "POST /drain HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf";
+    caller.write_all(head.as_bytes()).await.unwrap();
+    let arrived = async {
+        while it.service.asked() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), arrived).await.unwrap();
+    // On its way for longer than a slow call takes: from here on time is ours.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    let mut answer = [0; 12];
+    caller.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
     let totals = it.guards.breaker("things").unwrap().totals();
     assert_eq!((totals.failures, totals.ignored), (0, 1));
 }

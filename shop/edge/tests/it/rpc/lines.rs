@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::post;
+use futures_util::StreamExt;
 use http::StatusCode;
 use shop_contracts::rpc::orders as wire;
 use shop_contracts::rpc::orders::order_service_client::OrderServiceClient;
@@ -121,6 +122,8 @@ async fn stranger(listener: TcpListener, routes: Router, end: CancellationToken)
     serve::serve_bare(listener, routes, end).await.unwrap();
 }
 
+type Lost = Result<Bytes, std::io::Error>;
+
 /// A line behind a breaker, with frames as only a hostile caller writes them.
 struct Guarded(Line, Breaker);
 
@@ -172,6 +175,22 @@ async fn what_callers_do_wrong_says_nothing_of_the_service() {
     assert_eq!(it.counted(), (1, 0, 5));
     assert_eq!(it.send("20S", frame("panic").into()).await, Ok("13".to_owned()));
     assert_eq!(it.counted(), (1, 1, 5), "in the service's own words");
+}
+
+#[tokio::test]
+async fn a_call_whose_message_is_held_back_says_nothing_of_the_service() {
+    let deps = deps();
+    let (address, _, _end) = listening(&deps).await;
+    let it = Guarded::to(&deps, address);
+    let half = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(&[0, 0]))]);
+    let held = Body::from_stream(half.chain(futures_util::stream::pending()));
+    assert_eq!(it.send("2200m", held).await, Ok("4".to_owned()), "given long enough to count");
+    assert_eq!(it.counted(), (0, 0, 1));
+    let given_up = it.send("20S", Body::from_stream(futures_util::stream::pending::<Lost>()));
+    let mut given_up = Box::pin(given_up);
+    assert!(futures_util::poll!(&mut given_up).is_pending());
+    drop(given_up);
+    assert_eq!((it.counted(), it.1.totals().cancelled), ((0, 0, 2), 0));
 }
 
 #[tokio::test]
