@@ -204,7 +204,7 @@ async fn g5_who_asks_too_often_is_not_asked_for_less() {
 }
 
 /// E10 for what can be guessed: many in one document cost as much as many documents.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn g4_each_mutation_costs_as_a_call_and_nothing_of_that_comes_back() {
     let shop = Shop::development();
     shop.fake.on("users.UserService/SignIn", |_: users::SignInRequest| {
