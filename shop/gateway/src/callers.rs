@@ -61,11 +61,7 @@ impl Callers {
     /// address, so that made-up tokens open no new bucket.
     fn key(&self, request: &Request, peer: Option<IpAddr>) -> String {
         let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = token.and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        match token.and_then(|token| self.0.auth.verify(token)) {
+        match token.and_then(bearer).and_then(|token| self.0.auth.verify(token)) {
             Some(principal) => {
                 request::made_by(&principal.user_id);
                 format!("user {}", principal.user_id)
@@ -81,8 +77,14 @@ impl std::fmt::Debug for Callers {
     }
 }
 
+/// The token of a header's value.
+pub(crate) fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
 /// A household has a network of IPv6 to itself, so its addresses are one caller.
-fn neighbourhood(address: IpAddr) -> IpAddr {
+pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

@@ -135,7 +135,10 @@ impl Gateway {
     ) -> Result<(), BoxError> {
         let router = self.router();
         match self.rpc {
-            Some((_, web)) => serve_bare_with_rpc(listener, router, web, options, shutdown).await,
+            Some((_, web)) => {
+                let web = web.with_access(options.access.clone());
+                serve_bare_with_rpc(listener, router, web, options, shutdown).await
+            }
             None => serve_with(listener, router, options, shutdown).await,
         }
     }

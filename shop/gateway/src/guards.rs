@@ -16,6 +16,9 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Method, StatusCode, request::Parts};
 use parking_lot::Mutex;
 use shop_edge::Problem;
+use shop_edge::rpc::deadline::whole_seconds;
+use shop_edge::rpc::judged::Judged;
+use shop_edge::rpc::upload::Upload;
 use switchboard_core::{Clock, Priority, Rng};
 use switchboard_resilience::breaker::{Breaker, Environment, Options};
 use switchboard_resilience::budget::{Budget, Policy};
@@ -30,8 +33,8 @@ use tokio::time::Instant;
 
 use crate::routes::Route;
 
-/// No attempt begins later than this after the call has come: a service that takes long to fail is not
-/// asked again, or a caller would wait three times as long for the same answer.
+/// No attempt begins later than this after the first: a service that takes long to fail is not asked
+/// again, or a caller would wait three times as long for the same answer.
 const TOTAL: Duration = Duration::from_secs(2);
 /// How long a call waits for a place, at most.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,15 +49,29 @@ pub struct Guards {
     pools: Pools,
     services: Arc<BTreeMap<&'static str, Service>>,
     answers: StaleCache<Kept>,
-    retries: retry::Policy,
-    clock: Arc<dyn Clock>,
-    rng: Arc<Mutex<Rng>>,
 }
 
 #[derive(Clone, Debug)]
 struct Service {
     breaker: Breaker,
+    retries: Retries,
+}
+
+/// Further attempts at one service: when, and whether anybody pays.
+#[derive(Clone, Debug)]
+pub(crate) struct Retries {
     budget: Budget,
+    policy: retry::Policy,
+    clock: Arc<dyn Clock>,
+    rng: Arc<Mutex<Rng>>,
+}
+
+/// How far the attempts of one call have come.
+#[derive(Debug)]
+pub(crate) struct Trying {
+    /// When the last one may begin.
+    until: Option<Instant>,
+    progress: Progress,
 }
 
 /// A good answer as it was.
@@ -72,9 +89,6 @@ pub(crate) struct Passing<'a> {
     call: Call,
     /// Where its answer is kept, if this kind of answer is.
     key: Option<String>,
-    /// When the last attempt may begin.
-    until: Option<Instant>,
-    progress: Progress,
 }
 
 /// 20 places for what moves money, 30 for what a person waits for, 10 for the rest. A hundred calls
@@ -109,6 +123,8 @@ impl Guards {
         for bulkhead in pools.bulkheads() {
             registry.register(Arc::new(bulkhead));
         }
+        let policy = retry::Policy::recommended().with_total(TOTAL);
+        let rng = Arc::new(Mutex::new(rng.fork()));
         let service = |name: &'static str| {
             let fallback = match name {
                 "inventory" => "the last product list, marked as degraded",
@@ -121,13 +137,12 @@ impl Guards {
             let budget = Budget::new(&*format!("{name}-retries"), Policy::recommended());
             registry.register(Arc::new(breaker.clone()));
             registry.register(Arc::new(budget.clone()));
-            (name, Service { breaker, budget })
+            let (policy, clock, rng) = (policy.clone(), clock.clone(), rng.clone());
+            (name, Service { breaker, retries: Retries { budget, policy, clock, rng } })
         };
         let services = Arc::new(services.into_iter().map(service).collect());
         let answers = StaleCache::new(Duration::ZERO, STALE).with_room(KEPT.0);
-        let retries = retry::Policy::recommended().with_total(TOTAL);
-        let (clock, rng) = (clock.clone(), Arc::new(Mutex::new(rng.fork())));
-        Ok(Self { pools, services, answers, retries, clock, rng })
+        Ok(Self { pools, services, answers })
     }
 
     /// The pool of this priority.
@@ -144,6 +159,11 @@ impl Guards {
     pub fn degraded(&self) -> Vec<Health> {
         let all = self.services.values().map(|service| service.breaker.health());
         all.filter(|health| health.status == Status::Degraded).collect()
+    }
+
+    /// What further attempts at a service cost; `None` for one that nobody guards.
+    pub(crate) fn retries(&self, service: &str) -> Option<Retries> {
+        self.services.get(service).map(|service| service.retries.clone())
     }
 
     /// A call on its way along this route; `None` for a service that nobody guards.
@@ -165,8 +185,32 @@ impl Guards {
             let (accept, encoding) = (variant(ACCEPT), variant(ACCEPT_ENCODING));
             format!("{}\n{accept:?}\n{encoding:?}", head.uri)
         });
-        let (until, progress) = (self.retries.deadline(call.deadline), Progress::default());
-        Some(Passing { guards: self, service, route, call, key, until, progress })
+        Some(Passing { guards: self, service, route, call, key })
+    }
+}
+
+// === impl Retries ===
+
+impl Retries {
+    /// The first attempt of a call begins: the first ones pay for the others.
+    pub(crate) fn begin(&self, call: &mut Call) -> Trying {
+        self.budget.first_try(call);
+        Trying { until: self.policy.deadline(call.deadline), progress: Progress::default() }
+    }
+
+    /// What an answer over HTTP says about asking again.
+    pub(crate) fn again<B>(&self, answer: &http::Response<B>) -> Again {
+        again(answer, self.clock.now())
+    }
+
+    /// How long to wait before one more attempt, which is paid then; `None` when there is none.
+    pub(crate) fn wait(&self, call: &Call, trying: &mut Trying, again: Again) -> Option<Duration> {
+        let Again::After { class, .. } = again else { return None };
+        let left = trying.until.map(|at| at.saturating_duration_since(Instant::now()));
+        let (progress, rng) = (&mut trying.progress, &mut self.rng.lock());
+        let wait = self.policy.next(progress, again, call.is_repeatable, left, rng).ok()?;
+        self.budget.try_charge(class).ok()?.sent();
+        Some(wait)
     }
 }
 
@@ -183,15 +227,17 @@ impl Passing<'_> {
     pub(crate) async fn attempts<F>(
         mut self,
         place: Place,
+        upload: &Upload,
         mut attempt: impl FnMut(Call) -> F,
     ) -> Response
     where
         F: Future<Output = (Response, Outcome)>,
     {
-        self.service.budget.first_try(&mut self.call);
+        let retries = &self.service.retries;
+        let mut trying = retries.begin(&mut self.call);
         loop {
             let pass = match self.service.breaker.admit_owned() {
-                Ok(pass) => pass,
+                Ok(pass) => Judged::new(pass, upload.clone()),
                 Err(rejected) => return self.instead(&rejected),
             };
             let (answer, outcome) = attempt(self.call).await;
@@ -199,26 +245,12 @@ impl Passing<'_> {
             let Outcome::Failure { .. } = outcome else {
                 return self.kept(answer).await.map(|body| Body::new(Held::new(body, place)));
             };
-            match self.wait(&answer) {
+            match retries.wait(&self.call, &mut trying, retries.again(&answer)) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return self.stale().unwrap_or(answer),
             }
             self.call.attempt += 1;
         }
-    }
-
-    /// How long to wait before one more attempt; `None` when there is none.
-    fn wait(&mut self, answer: &Response) -> Option<Duration> {
-        let (now, guards) = (Instant::now(), self.guards);
-        let again = again(answer, guards.clock.now());
-        let left = self.until.map(|at| at.saturating_duration_since(now));
-        let rng = &mut guards.rng.lock();
-        let next =
-            guards.retries.next(&mut self.progress, again, self.call.is_repeatable, left, rng);
-        let wait = next.ok()?;
-        let Again::After { class, .. } = again else { return None };
-        self.service.budget.try_charge(class).ok()?.sent();
-        Some(wait)
     }
 
     /// Keeps a good answer of the kind that is shown in bad times.
@@ -274,7 +306,7 @@ fn problem(service: &str, rejected: &Rejected) -> Problem {
         _ => Problem::unavailable("Too much is being done at once; try again."),
     };
     match rejected.retry_after {
-        Some(wait) => problem.retry_after(wait.as_secs().max(1)),
+        Some(wait) => problem.retry_after(whole_seconds(wait).max(1)),
         None => problem,
     }
 }

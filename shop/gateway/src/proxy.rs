@@ -21,6 +21,8 @@ use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use shop_edge::Problem;
 use shop_edge::lent::Lender;
+use shop_edge::rpc::judged::lapse;
+use shop_edge::rpc::upload::Upload;
 use shop_edge::serve::{BODY_LIMIT, method_of, unmeasured};
 use switchboard_core::chain;
 use switchboard_resilience::propagate::encode;
@@ -63,6 +65,19 @@ pub struct Proxy {
     client: Client<HttpConnector, Body>,
 }
 
+/// What a caller sends, for whichever copy can be reached.
+struct Sent {
+    lender: Lender,
+    upload: Upload,
+}
+
+impl Sent {
+    fn of(body: Body) -> Self {
+        let (body, upload) = Upload::of(body);
+        Self { lender: Lender::new(body), upload }
+    }
+}
+
 // === impl Proxy ===
 
 impl Proxy {
@@ -89,8 +104,8 @@ impl Proxy {
         upstreams: &Upstreams,
         request: Request<Body>,
     ) -> Response {
-        let (head, lender, _) = prepared(request);
-        self.attempt(service, upstreams, head, &lender, HEAD_TIMEOUT).await.0
+        let (head, sent, _) = prepared(request);
+        self.attempt(service, upstreams, head, &sent, HEAD_TIMEOUT).await.0
     }
 
     /// The same behind the policies that guard the service.
@@ -102,16 +117,16 @@ impl Proxy {
         route: &Route,
         request: Request<Body>,
     ) -> Response {
-        let (head, lender, is_bodyless) = prepared(request);
+        let (head, sent, is_bodyless) = prepared(request);
         let Some(passing) = guards.passing(route, &head, is_bodyless) else {
             let (service, upstreams) = (route.service, &route.upstreams);
-            return self.attempt(service, upstreams, head, &lender, HEAD_TIMEOUT).await.0;
+            return self.attempt(service, upstreams, head, &sent, HEAD_TIMEOUT).await.0;
         };
         let place = match passing.place().await {
             Ok(place) => place,
             Err(answer) => return answer,
         };
-        let lender = &lender;
+        let sent = &sent;
         let attempt = |call: Call| {
             let mut head = head.clone();
             async move {
@@ -123,14 +138,14 @@ impl Proxy {
                 let patience = call.remaining(now).map_or(HEAD_TIMEOUT, |it| it.min(HEAD_TIMEOUT));
                 let (service, upstreams) = (route.service, &route.upstreams);
                 if is_bodyless {
-                    let nothing = Lender::new(Body::empty());
+                    let nothing = Sent::of(Body::empty());
                     self.attempt(service, upstreams, head, &nothing, patience).await
                 } else {
-                    self.attempt(service, upstreams, head, lender, patience).await
+                    self.attempt(service, upstreams, head, sent, patience).await
                 }
             }
         };
-        passing.attempts(place, attempt).await
+        passing.attempts(place, &sent.upload, attempt).await
     }
 
     /// Asks one copy after another until one can be reached; with what that says of the service.
@@ -139,7 +154,7 @@ impl Proxy {
         service: &str,
         upstreams: &Upstreams,
         head: Parts,
-        lender: &Lender,
+        Sent { lender, upload }: &Sent,
         patience: Duration,
     ) -> (Response, Outcome) {
         let is_head = head.method == Method::HEAD;
@@ -155,7 +170,15 @@ impl Proxy {
                     tracing::warn!(service, %address, error = chain(&error), "cannot be reached");
                     upstreams.shun(&address);
                 }
-                answered => return answer(service, is_head, answered),
+                Ok(Err(_)) if upload.is_broken() => {
+                    // Its caller's doing: it says nothing of the service.
+                    let cut = Problem::bad_request("The body could not be read to its end.");
+                    return (cut.into_response(), Outcome::Ignore);
+                }
+                Err(_) if !upload.is_whole() => {
+                    return (Problem::request_timeout().into_response(), Outcome::Ignore);
+                }
+                answered => return answer(service, is_head, answered, patience),
             }
         }
         let away = Problem::unavailable(format!("The {service} service cannot be reached now."));
@@ -168,6 +191,7 @@ fn answer(
     service: &str,
     is_head: bool,
     answered: Result<Result<http::Response<Incoming>, ClientError>, Elapsed>,
+    patience: Duration,
 ) -> (Response, Outcome) {
     match answered {
         Ok(Ok(answer)) => {
@@ -176,7 +200,7 @@ fn answer(
             if is_head && !answer.headers().contains_key(CONTENT_LENGTH) {
                 *answer.body_mut() = unmeasured();
             }
-            let outcome = said(answer.status());
+            let outcome = said(answer.status(), patience);
             (answer, outcome)
         }
         Ok(Err(error)) if has_cause::<LengthLimitError>(&error) => {
@@ -190,15 +214,16 @@ fn answer(
         Err(_) => {
             tracing::warn!(service, "did not answer in time");
             let late = format!("The {service} service did not answer in time.");
-            (Problem::gateway_timeout(late).into_response(), Outcome::FAILURE)
+            (Problem::gateway_timeout(late).into_response(), lapse(patience))
         }
     }
 }
 
 /// What a status says of the service that sent it: a refusal is a good answer, and a caller that
-/// asks too often says nothing about whom they ask.
-fn said(status: StatusCode) -> Outcome {
+/// asks too often, or has no patience, says nothing about whom they ask.
+fn said(status: StatusCode, patience: Duration) -> Outcome {
     match status {
+        StatusCode::GATEWAY_TIMEOUT => lapse(patience),
         StatusCode::NOT_IMPLEMENTED => Outcome::Success,
         StatusCode::TOO_MANY_REQUESTS => Outcome::Ignore,
         status if status.is_server_error() => Outcome::FAILURE,
@@ -215,7 +240,7 @@ impl Default for Proxy {
 /// The head as a service gets it, whichever copy that is: same method, path and headers, but for
 /// what belongs to the caller's connection; the body, for the copy that can be reached; and whether
 /// there is none.
-fn prepared(request: Request<Body>) -> (Parts, Lender, bool) {
+fn prepared(request: Request<Body>) -> (Parts, Sent, bool) {
     let (mut head, body) = request.into_parts();
     let is_bodyless = HttpBody::is_end_stream(&body);
     let host = head.headers.remove(HOST);
@@ -230,7 +255,7 @@ fn prepared(request: Request<Body>) -> (Parts, Lender, bool) {
     if let Some(forwarded) = forwarded(peer.map(|peer| peer.0), host.as_ref()) {
         head.headers.insert(FORWARDED, forwarded);
     }
-    (head, Lender::new(body), is_bodyless)
+    (head, Sent::of(body), is_bodyless)
 }
 
 /// The request to this copy.

@@ -16,7 +16,7 @@ use tonic::{Code, Status};
 
 use super::deadline::Deadline;
 use super::methods::Counting;
-use super::status::{self, bare};
+use super::status;
 use crate::Problem;
 use crate::request::{CURRENT, Current};
 
@@ -150,8 +150,10 @@ pub(super) fn completed(headers: &mut HeaderMap) -> Option<Code> {
     let code = Code::from_bytes(headers.get(Status::GRPC_STATUS)?.as_bytes());
     if code != Code::Ok && !headers.contains_key(Status::GRPC_STATUS_DETAILS) {
         let whole = status::completed(Status::from_header_map(headers)?);
-        // It came out of headers, and goes into them again.
-        let _unfit = bare(whole.code(), whole.message()).add_header(headers);
+        // It came out of headers, and goes into them again. What came with it is there already.
+        let details = Bytes::copy_from_slice(whole.details());
+        let whole = Status::with_details(whole.code(), whole.message(), details);
+        let _unfit = whole.add_header(headers);
     }
     Some(code)
 }

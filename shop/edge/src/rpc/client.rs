@@ -32,13 +32,15 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use switchboard_core::{Id, chain};
 use switchboard_resilience::{Breaker, Outcome, Rejected};
-use tonic::{Code, Status};
+use tonic::Status;
 use tower::Service;
 
 use super::SERVICE_KEY;
 use super::body::{Watched, too_late};
-use super::deadline::{Deadline, TIMEOUT};
+use super::deadline::{Deadline, TIMEOUT, whole_seconds};
+use super::judged::{Judged, given, said};
 use super::status::{bare, code_of_a_strange_answer};
+use super::upload::Upload;
 use crate::lent::Lender;
 use crate::request::{REQUEST_ID, current};
 use crate::{Auth, Problem, Upstreams};
@@ -57,7 +59,10 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// The way to all copies of one service. Clones share its connections.
 #[derive(Clone)]
-pub struct Line(Arc<Inner>);
+pub struct Line {
+    to: Arc<Inner>,
+    breaker: Option<Breaker>,
+}
 
 struct Inner {
     service: &'static str,
@@ -65,7 +70,6 @@ struct Inner {
     key: HeaderValue,
     lanes: Vec<Client<HttpConnector, Body>>,
     turn: AtomicUsize,
-    breaker: Option<Breaker>,
 }
 
 /// Who has asked for what a call is part of, and until when.
@@ -111,12 +115,18 @@ impl Line {
             .unwrap_or_else(|_| HeaderValue::from_static(""));
         let lanes = (0..LANES).map(|_| client()).collect();
         let turn = AtomicUsize::new(0);
-        Self(Arc::new(Inner { service, upstreams, key, lanes, turn, breaker }))
+        Self { to: Arc::new(Inner { service, upstreams, key, lanes, turn }), breaker }
+    }
+
+    /// The same connections without the breaker, for what is no call of anybody's.
+    #[must_use]
+    pub fn unguarded(&self) -> Self {
+        Self { to: Arc::clone(&self.to), breaker: None }
     }
 
     /// The service.
     pub fn service(&self) -> &'static str {
-        self.0.service
+        self.to.service
     }
 
     /// The same for calls on somebody's behalf.
@@ -134,47 +144,80 @@ impl Line {
     /// # Cancel safety
     /// Dropping the future, or the answer's body, cancels the call there.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
-        let Some(breaker) = &self.0.breaker else { return self.sent(request).await };
-        let pass = breaker.admit_owned().map_err(|rejected| self.held_back(&rejected))?;
-        let answer = self.sent(request).await;
-        pass.record(said(&answer));
-        answer
+        self.attempt(request).await.0
+    }
+
+    /// The same, with what the answer says of the service; `None` when the breaker let nothing
+    /// through, which another attempt would not change.
+    pub async fn attempt(
+        &self,
+        request: Request<Body>,
+    ) -> (Result<Response<Body>, Status>, Option<Outcome>) {
+        let pass = match self.breaker.as_ref().map(Breaker::admit_owned).transpose() {
+            Ok(pass) => pass,
+            Err(rejected) => return (Err(self.held_back(&rejected)), None),
+        };
+        let (head, body) = request.into_parts();
+        let (body, upload) = Upload::of(body);
+        let judged = pass.map(|pass| Judged::new(pass, upload.clone()));
+        let (answer, outcome) = self.sent(head, body, &upload).await;
+        if let Some(judged) = judged {
+            judged.record(outcome);
+        }
+        (answer, Some(outcome))
     }
 
     fn held_back(&self, rejected: &Rejected) -> Status {
-        let service = self.0.service;
+        let service = self.to.service;
         let detail = format!("The {service} service has failed too often and is left alone.");
-        let wait = rejected.retry_after.map_or(1, |wait| wait.as_secs().max(1));
+        let wait = rejected.retry_after.map_or(1, |wait| whole_seconds(wait).max(1));
         Problem::unavailable(detail).retry_after(wait).into()
     }
 
-    async fn sent(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
-        let (mut head, body) = request.into_parts();
+    /// The answer, and what it says of the service.
+    async fn sent(
+        &self,
+        mut head: Parts,
+        body: Body,
+        upload: &Upload,
+    ) -> (Result<Response<Body>, Status>, Outcome) {
         self.prepare(&mut head);
-        let lender = Lender::new(body);
-        let turn = self.0.turn.fetch_add(1, Ordering::Relaxed);
-        let lane = &self.0.lanes[turn % LANES];
-        for address in self.0.upstreams.turn() {
+        let given = given(&head.headers);
+        let (service, lender) = (self.to.service, Lender::new(body));
+        let turn = self.to.turn.fetch_add(1, Ordering::Relaxed);
+        let lane = &self.to.lanes[turn % LANES];
+        for address in self.to.upstreams.turn() {
             let Some(body) = lender.lend() else { break };
             // Its length is not told: gRPC has lengths of its own, and one that was translated from
             // gRPC-Web has another than it claims.
             let body = Body::new(body.map_frame(|frame| frame));
-            match lane.request(addressed(&head, &address, body)?).await {
-                Ok(response) => return answered(response.map(Body::new)),
+            let request = match addressed(&head, &address, body) {
+                Ok(request) => request,
+                Err(status) => return (Err(status), Outcome::Ignore),
+            };
+            match lane.request(request).await {
+                Ok(response) => {
+                    // A service that waits for its caller has had no time of its own.
+                    let given = if upload.is_whole() { given } else { Duration::ZERO };
+                    return answered(response.map(Body::new), given);
+                }
                 Err(error) if error.is_connect() => {
-                    let service = self.0.service;
                     tracing::warn!(service, %address, error = chain(&error), "cannot be reached");
-                    self.0.upstreams.shun(&address);
+                    self.to.upstreams.shun(&address);
+                }
+                Err(_) if upload.is_broken() => {
+                    let problem = Problem::bad_request("The call broke off before its end.");
+                    return (Err(problem.into()), Outcome::Ignore);
                 }
                 Err(error) => {
-                    tracing::warn!(service = self.0.service, error = chain(&error), "broke off");
-                    let detail = format!("The {} service broke off.", self.0.service);
-                    return Err(Problem::bad_gateway(detail).into());
+                    tracing::warn!(service, error = chain(&error), "broke off");
+                    let detail = format!("The {service} service broke off.");
+                    return (Err(Problem::bad_gateway(detail).into()), Outcome::FAILURE);
                 }
             }
         }
-        let detail = format!("The {} service cannot be reached now.", self.0.service);
-        Err(Problem::unavailable(detail).into())
+        let detail = format!("The {service} service cannot be reached now.");
+        (Err(Problem::unavailable(detail).into()), Outcome::FAILURE)
     }
 
     fn prepare(&self, head: &mut Parts) {
@@ -184,30 +227,14 @@ impl Line {
         }
         head.headers.insert(TE, HeaderValue::from_static("trailers"));
         // In the place of whatever a caller may have sent.
-        head.headers.insert(SERVICE_KEY, self.0.key.clone());
+        head.headers.insert(SERVICE_KEY, self.to.key.clone());
     }
 }
 
 impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Inner { service, upstreams, .. } = &*self.0;
+        let Inner { service, upstreams, .. } = &*self.to;
         f.debug_struct("Line").field("service", service).field("upstreams", upstreams).finish()
-    }
-}
-
-/// What an answer says of the service. Only one without a body shows its status already; whatever
-/// has begun to stream is a good sign.
-fn said(answer: &Result<Response<Body>, Status>) -> Outcome {
-    let code = match answer {
-        Ok(response) => Status::from_header_map(response.headers()).map(|status| status.code()),
-        Err(status) => Some(status.code()),
-    };
-    match code {
-        Some(Code::Unavailable | Code::Internal | Code::Unknown | Code::DataLoss) => {
-            Outcome::FAILURE
-        }
-        Some(Code::ResourceExhausted | Code::Cancelled) => Outcome::Ignore,
-        _ => Outcome::Success,
     }
 }
 
@@ -233,14 +260,21 @@ fn addressed(head: &Parts, to: &Authority, body: Body) -> Result<Request<Body>, 
     Ok(Request::from_parts(head, body))
 }
 
-/// An answer that is not gRPC has no status, and gets the one that it means.
-fn answered(response: Response<Body>) -> Result<Response<Body>, Status> {
+/// An answer that is not gRPC has no status, and gets the one that it means. One that refuses the
+/// caller's request says nothing of the service.
+fn answered(
+    response: Response<Body>,
+    given: Duration,
+) -> (Result<Response<Body>, Status>, Outcome) {
     let kind = response.headers().get(CONTENT_TYPE);
     if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
-        return Ok(response);
+        let outcome = said(response.headers(), given);
+        return (Ok(response), outcome);
     }
     let status = response.status();
-    Err(bare(code_of_a_strange_answer(status), format!("What answered is not gRPC: {status}.")))
+    let outcome = if status.is_client_error() { Outcome::Ignore } else { Outcome::FAILURE };
+    let detail = format!("What answered is not gRPC: {status}.");
+    (Err(bare(code_of_a_strange_answer(status), detail)), outcome)
 }
 
 // === impl OnBehalf ===

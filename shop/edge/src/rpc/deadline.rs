@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use switchboard_resilience::propagate::{decode_timeout, encode_timeout};
 use tokio::time::Instant;
 
 use crate::Problem;
@@ -16,8 +17,6 @@ pub const LONGEST_STREAM: Duration = Duration::from_secs(3_600);
 /// What is taken off at every hop, so that the answer of the last one still reaches the first in
 /// time.
 pub const HOP: Duration = Duration::from_millis(5);
-/// Digits that the header may have, by the protocol.
-const DIGITS_MAX: usize = 8;
 
 /// When a call has ended, answered or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +37,7 @@ impl Deadline {
     pub fn of(headers: &HeaderMap, longest: Duration) -> Result<Self, Problem> {
         let asked = match headers.get(TIMEOUT) {
             None => longest,
-            Some(value) => value.to_str().ok().and_then(parse).ok_or_else(|| {
+            Some(value) => value.to_str().ok().and_then(decode_timeout).ok_or_else(|| {
                 Problem::bad_request(
                     "`grpc-timeout` must be 1 to 8 digits and a unit of H, M, S, m, u, n.",
                 )
@@ -66,34 +65,13 @@ impl Deadline {
     /// `None` when that is nothing.
     pub fn onward(self) -> Option<HeaderValue> {
         let left = self.remaining().checked_sub(HOP).filter(|left| !left.is_zero())?;
-        HeaderValue::from_str(&render(left)).ok()
+        HeaderValue::from_str(&encode_timeout(left)).ok()
     }
 }
 
-fn parse(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let is_number = (1..=DIGITS_MAX).contains(&digits.len())
-        && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let number: u64 = if is_number { digits.parse().ok()? } else { return None };
-    Some(match unit {
-        "H" => Duration::from_secs(number * 3_600),
-        "M" => Duration::from_secs(number * 60),
-        "S" => Duration::from_secs(number),
-        "m" => Duration::from_millis(number),
-        "u" => Duration::from_micros(number),
-        "n" => Duration::from_nanos(number),
-        _ => return None,
-    })
-}
-
-/// In the finest unit that fits into eight digits; rounded down, so that nobody is given more time
-/// than there is.
-fn render(duration: Duration) -> String {
-    const MOST: u128 = 99_999_999;
-    let units = [(1, 'n'), (1_000, 'u'), (1_000_000, 'm'), (1_000_000_000, 'S')];
-    let nanos = duration.as_nanos();
-    let fits = units.iter().find(|(size, _)| nanos / size <= MOST);
-    fits.map_or_else(|| format!("{MOST}S"), |(size, unit)| format!("{}{unit}", nanos / size))
+/// A wait in whole seconds: whoever waits for them has waited long enough.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 #[cfg(test)]
@@ -120,7 +98,7 @@ mod tests {
     #[test]
     fn p3_what_the_protocol_does_not_allow_is_named() {
         for timeout in ["", "5", "m", "123456789S", "-5m", "+5m", "5 m", "1.5S", "5x", "5mm"] {
-            assert!(parse(timeout).is_none(), "{timeout}");
+            assert!(decode_timeout(timeout).is_none(), "{timeout}");
         }
     }
 
@@ -137,9 +115,9 @@ mod tests {
         #[test]
         fn p3_what_is_written_is_read_again_and_never_as_more(nanos in 1_u64..u64::MAX / 4) {
             let duration = Duration::from_nanos(nanos);
-            let again = parse(&render(duration)).unwrap();
+            let again = decode_timeout(&encode_timeout(duration)).unwrap();
             prop_assert!(again <= duration);
-            prop_assert!(duration - again <= duration / 1_000_000 || again.as_secs() >= 99_999_999);
+            prop_assert!(duration - again <= duration / 1_000_000);
         }
     }
 }

@@ -16,17 +16,22 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tower::{Service, ServiceExt};
 
+use super::access::Line;
 use super::body::{Watched, completed, panicked, too_late};
 use super::call::Called;
 use super::deadline::Deadline;
 use super::methods::{Counting, Method, Methods};
 use super::{SERVICE_KEY, is_open};
 use crate::request::{self, CURRENT, Current, REQUEST_ID};
+use crate::serve::Access;
 use crate::{Auth, Problem};
 
 /// gRPC routes with everything that is around them. Clones share it.
 #[derive(Clone)]
-pub struct Guard(Arc<Inner>);
+pub struct Guard {
+    inner: Arc<Inner>,
+    access: Option<Access>,
+}
 
 /// Who comes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +62,20 @@ impl Guard {
         end: CancellationToken,
     ) -> Self {
         let ids = Mutex::new(Rng::from_entropy());
-        Self(Arc::new(Inner { routes, methods, auth, door, ids, end }))
+        let inner = Arc::new(Inner { routes, methods, auth, door, ids, end });
+        Self { inner, access: None }
+    }
+
+    /// The same, which writes a line of each call into the access log.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access: Some(access), ..self }
     }
 }
 
 impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guard").field("door", &self.0.door).finish_non_exhaustive()
+        f.debug_struct("Guard").field("door", &self.inner.door).finish_non_exhaustive()
     }
 }
 
@@ -81,16 +93,16 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let inner = Arc::clone(&self.0);
+        let Self { inner, access } = self.clone();
         let request = request.map(Body::new);
-        Box::pin(async move { Ok(inner.answer(request).await) })
+        Box::pin(async move { Ok(inner.answer(request, access).await) })
     }
 }
 
 // === impl Inner ===
 
 impl Inner {
-    async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
+    async fn answer(&self, mut request: Request<Body>, access: Option<Access>) -> Response<Body> {
         let id = self.id_of(&request);
         let name = HeaderName::from_static(REQUEST_ID);
         // The text of an id is visible ASCII, always.
@@ -102,15 +114,21 @@ impl Inner {
         let method = Arc::clone(self.methods.at(request.uri().path()));
         let path = request.uri().path().to_owned();
         let counting = Counting::new(Arc::clone(&method));
+        let is_watched = path.starts_with(super::HEALTH);
+        let line = access.map(|access| Line::of(access, id, request.headers(), is_watched));
+        // Whoever gives up midway is counted, and has a line too.
+        let mut counting = counting.with_line(line.map(Box::new));
         let answering = async {
-            match self.admitted(&mut request, &method) {
+            let answered = match self.admitted(&mut request, &method) {
                 Ok(deadline) => (self.called(request, deadline).await, deadline),
                 Err(problem) => (refused(problem), Deadline::after(method.longest)),
-            }
+            };
+            (answered, request::maker())
         };
-        let (response, deadline) = CURRENT.scope(Current::of(id), answering).await;
+        let ((response, deadline), maker) = CURRENT.scope(Current::of(id), answering).await;
+        counting.made_by(maker);
         // Health says itself that this process ends.
-        let cut = method.streams && !path.starts_with(super::HEALTH);
+        let cut = method.streams && !is_watched;
         let mut response = watched(response, id, cut.then_some(&self.end), deadline, counting);
         if let Some(value) = value {
             response.headers_mut().insert(name, value);

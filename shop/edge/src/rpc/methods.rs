@@ -9,6 +9,7 @@ use prost::{DecodeError, Message};
 use prost_types::FileDescriptorSet;
 use tonic::Code;
 
+use super::access::Line;
 use super::deadline::{LONGEST_CALL, LONGEST_STREAM};
 use crate::metrics::{RPC_CALLS, RPC_MICROS};
 
@@ -24,6 +25,7 @@ pub(super) struct Methods {
 
 /// What is known of one method, and what is counted of it.
 pub(super) struct Method {
+    name: String,
     /// How long a call may take.
     pub(super) longest: Duration,
     /// Whether its answers are a stream.
@@ -38,6 +40,7 @@ pub(super) struct Counting {
     method: Arc<Method>,
     begun: Instant,
     is_counted: bool,
+    line: Option<Box<Line>>,
 }
 
 // === impl Methods ===
@@ -80,7 +83,8 @@ impl Method {
         let codes = std::array::from_fn(|code| {
             labelled(Code::from_i32(i32::try_from(code).unwrap_or_default()))
         });
-        Self { longest, streams, codes, micros: counter!(RPC_MICROS, "method" => name.to_owned()) }
+        let micros = counter!(RPC_MICROS, "method" => name.to_owned());
+        Self { name: name.to_owned(), longest, streams, codes, micros }
     }
 }
 
@@ -94,7 +98,20 @@ impl std::fmt::Debug for Method {
 
 impl Counting {
     pub(super) fn new(method: Arc<Method>) -> Self {
-        Self { method, begun: Instant::now(), is_counted: false }
+        Self { method, begun: Instant::now(), is_counted: false, line: None }
+    }
+
+    /// The same, with this line for the access log.
+    pub(super) fn with_line(mut self, line: Option<Box<Line>>) -> Self {
+        self.line = line;
+        self
+    }
+
+    /// Notes who has called.
+    pub(super) fn made_by(&mut self, principal: Option<String>) {
+        if let Some(line) = &mut self.line {
+            line.principal = principal;
+        }
     }
 
     pub(super) fn ended(&mut self, code: Code) {
@@ -103,8 +120,11 @@ impl Counting {
         }
         let index = usize::try_from(i32::from(code)).unwrap_or_default();
         self.method.codes[index.min(CODES - 1)].increment(1);
-        let micros = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.method.micros.increment(micros);
+        let took = self.begun.elapsed();
+        self.method.micros.increment(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        if let Some(line) = &self.line {
+            line.write(&self.method.name, code, took);
+        }
     }
 }
 

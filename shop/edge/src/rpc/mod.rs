@@ -8,10 +8,12 @@
 //! - [`deadline`] how long a caller waits
 //! - [`guard`] everything around a call
 //! - [`health`] what takes calls now
-//! - [`client`] calls that go out
+//! - [`client`] calls that go out, and [`judged`] what their ends say of a service
 //! - [`batch`] many things at once
+//! - [`upload`] what callers send, as far as it has come
 //! - [`told`](mod@told) answers that REST has stored
 
+mod access;
 pub mod batch;
 mod body;
 pub mod call;
@@ -19,9 +21,11 @@ pub mod client;
 pub mod deadline;
 pub mod guard;
 pub mod health;
+pub mod judged;
 mod methods;
 pub mod status;
 pub mod told;
+pub mod upload;
 
 use std::convert::Infallible;
 use std::sync::Arc;

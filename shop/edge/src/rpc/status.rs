@@ -14,11 +14,14 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+use super::deadline::whole_seconds;
 use crate::problem::{FieldError, KINDS, Kind, Problem};
 use crate::request;
 
 /// Whose words the reasons are.
 pub const DOMAIN: &str = "switchboard";
+/// Marks an error that no handler has answered: the protocol's own, such as a frame that is none.
+const MADE_BY: (&str, &str) = ("made_by", "protocol");
 /// After how many milliseconds a client may try again (gRFC A6).
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
@@ -94,6 +97,13 @@ pub fn bare(code: Code, message: impl Into<String>) -> Status {
     with_details(code, &message, ErrorDetails::with_error_info(word(code), DOMAIN, HashMap::new()))
 }
 
+/// Whether a service has answered this in its own words, rather than the protocol for it.
+pub(super) fn is_own(status: &Status) -> bool {
+    let details = status.get_error_details();
+    let info = details.error_info().filter(|info| info.domain == DOMAIN);
+    info.is_some_and(|info| !info.metadata.contains_key(MADE_BY.0))
+}
+
 /// The same status with the details that every status has, if it has none.
 pub(super) fn completed(status: Status) -> Status {
     if !status.details().is_empty() || status.code() == Code::Ok {
@@ -103,7 +113,10 @@ pub(super) fn completed(status: Status) -> Status {
         "" => status.code().description(),
         message => message,
     };
-    let mut whole = bare(status.code(), message);
+    let code = status.code();
+    let made_by = HashMap::from([(MADE_BY.0.to_owned(), MADE_BY.1.to_owned())]);
+    let details = ErrorDetails::with_error_info(word(code), DOMAIN, made_by);
+    let mut whole = with_details(code, message, details);
     *whole.metadata_mut() = status.metadata().clone();
     whole
 }
@@ -165,10 +178,7 @@ impl From<&Status> for Problem {
         };
         let problem = problem.with_code(status.code());
         match details.retry_info().and_then(|info| info.retry_delay) {
-            // Whole seconds, so that whoever waits for them has waited long enough.
-            Some(delay) => {
-                problem.retry_after(delay.as_secs() + u64::from(delay.subsec_nanos() > 0))
-            }
+            Some(delay) => problem.retry_after(whole_seconds(delay)),
             None => problem,
         }
     }

@@ -157,7 +157,7 @@ impl Access {
     }
 
     /// Whether the request of this id belongs to the share. The last bytes of an id are chance.
-    fn is_sampled(&self, id: Id) -> bool {
+    pub(crate) fn is_sampled(&self, id: Id) -> bool {
         if self.sample <= 0.0 {
             return false;
         }

@@ -29,7 +29,7 @@ impl FromRef<Edge> for Arc<Auth> {
 
 /// What was written, line by line.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -52,7 +52,7 @@ impl<'a> MakeWriter<'a> for Lines {
 
 impl Lines {
     /// The fields of each line of the access log, with its level.
-    fn read(&self) -> Vec<Value> {
+    pub(crate) fn read(&self) -> Vec<Value> {
         let text = String::from_utf8(std::mem::take(&mut *self.0.lock())).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let lines = lines.filter(|line| line["target"] == "switchboard::access");

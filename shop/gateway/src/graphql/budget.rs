@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn budgets(callers: usize) -> Budgets {
-        Budgets::new(Allowance { capacity: 100, per_second: 10, callers })
+        Budgets::new(Allowance { capacity: 100, per_second: 10, mutation: 10, callers })
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,8 @@ use shop_edge::{Auth, Principal, Problem, RequestContext};
 use switchboard_core::Context;
 use tokio::time::Instant;
 
+use crate::callers::{bearer, neighbourhood};
+
 /// The header by which a caller asks for less time than there is.
 const TIMEOUT: &str = "x-request-timeout-ms";
 
@@ -79,11 +81,11 @@ impl Caller {
         self
     }
 
-    /// Whose account is charged: the user's, or that of the place the call comes from.
+    /// Whose account is charged: the user's, or that of the network the call comes from.
     pub(super) fn account(&self) -> String {
         match (&self.principal, self.peer) {
             (Some(principal), _) => format!("user {}", principal.user_id),
-            (None, Some(peer)) => format!("peer {peer}"),
+            (None, Some(peer)) => format!("peer {}", neighbourhood(peer)),
             (None, None) => "nobody".to_owned(),
         }
     }
@@ -97,12 +99,6 @@ impl Caller {
             Problem::unauthorized("Show a token: `Authorization: Bearer …`; `signIn` gives one.")
         })
     }
-}
-
-/// The token of a header's value.
-pub(super) fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
 fn wrong_token() -> Problem {
@@ -135,6 +131,9 @@ mod tests {
         let nobody = caller(&[(TIMEOUT, "60000")], &auth).unwrap();
         assert_eq!(nobody.deadline - Instant::now(), Duration::from_secs(10));
         assert_eq!(nobody.known().unwrap_err().status(), 401);
+        let from = |peer: &str| Caller { peer: peer.parse().ok(), ..nobody.clone() }.account();
+        assert_eq!(from("2001:db8:1:2::1"), from("2001:db8:1:2:ffff::9"), "one household");
+        assert_ne!(from("2001:db8:1:2::1"), from("2001:db8:1:3::1"));
         for (name, value, status) in [
             ("authorization", "Bearer nonsense", 401),
             ("authorization", "Basic YTpi", 401),

@@ -1,24 +1,27 @@
 //! The services that answer questions, and the calls to them: each with what is left of the caller's time, their token, and their trace.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use shop_contracts::rpc::content::content_service_client::ContentServiceClient;
 use shop_contracts::rpc::inventory::inventory_service_client::InventoryServiceClient;
 use shop_contracts::rpc::orders::order_service_client::OrderServiceClient;
 use shop_contracts::rpc::payments::payment_service_client::PaymentServiceClient;
 use shop_contracts::rpc::shipping::shipping_service_client::ShippingServiceClient;
 use shop_contracts::rpc::users::user_service_client::UserServiceClient;
-use shop_edge::rpc::{Deadline, Line};
+use shop_edge::rpc::Deadline;
 use shop_edge::{Auth, Problem};
 use switchboard_core::BoxError;
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt, service_fn};
 
 use super::caller::Caller;
+use crate::rpc::Way;
 
 /// A way to a service, with whatever stands around the calls on it.
 pub type Channel = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Status>;
@@ -59,6 +62,9 @@ pub struct Services {
 #[derive(Clone, Debug)]
 pub(super) struct Calls {
     services: Services,
+    until: Arc<Mutex<Instant>>,
+    /// How long one answer may take.
+    patience: Duration,
     pub(super) caller: Caller,
     pub(super) auth: Arc<Auth>,
 }
@@ -76,9 +82,9 @@ pub(super) type Answer<T> = Result<T, Failed>;
 // === impl Services ===
 
 impl Services {
-    /// Over these lines, by the services' names. One without a line counts as away.
-    pub fn by<'l>(line: impl Fn(&'static str) -> Option<&'l Line>) -> Self {
-        let to = |name| over(name, line(name));
+    /// Over these ways, by the services' names. One without a way counts as away.
+    pub fn by<'w>(way: impl Fn(&'static str) -> Option<&'w Way>) -> Self {
+        let to = |name| over(name, way(name));
         Self {
             users: to("users"),
             content: to("content"),
@@ -90,13 +96,13 @@ impl Services {
     }
 }
 
-fn over(service: &'static str, line: Option<&Line>) -> Channel {
-    let line = line.cloned();
+fn over(service: &'static str, way: Option<&Way>) -> Channel {
+    let way = way.cloned();
     channel(service_fn(move |request: http::Request<Body>| {
-        let line = line.clone();
+        let way = way.clone();
         async move {
-            match line {
-                Some(line) => line.send(request.map(axum::body::Body::new)).await,
+            match way {
+                Some(way) => way.send(request.map(axum::body::Body::new)).await,
                 None => {
                     let detail = format!("The {service} service is not part of this shop.");
                     Err(Problem::unavailable(detail).into())
@@ -124,7 +130,14 @@ macro_rules! clients {
 
 impl Calls {
     pub(super) fn new(services: Services, caller: Caller, auth: Arc<Auth>) -> Self {
-        Self { services, caller, auth }
+        let patience = caller.deadline.saturating_duration_since(Instant::now());
+        let until = Arc::new(Mutex::new(caller.deadline));
+        Self { services, until, patience, caller, auth }
+    }
+
+    /// Begins the time anew, for all clones: each event of a subscription has its own.
+    pub(super) fn renew(&self) {
+        *self.until.lock() = Instant::now() + self.patience;
     }
 
     clients! {
@@ -139,7 +152,7 @@ impl Calls {
     /// A message on its way, with the time that is left.
     pub(super) fn ask<T>(&self, message: T) -> Request<T> {
         let mut request = self.follow(message);
-        let left = self.caller.deadline.saturating_duration_since(Instant::now());
+        let left = self.until.lock().saturating_duration_since(Instant::now());
         // When nothing is left there is no way on; whoever is asked still must not take for ever.
         let onward = Deadline::after(left).onward();
         let onward = onward.and_then(|value| MetadataValue::try_from(value.as_bytes()).ok());
@@ -198,6 +211,16 @@ impl Failed {
     /// What the door itself refuses.
     pub(super) fn refused(problem: Problem) -> Self {
         Self::of("gateway", problem)
+    }
+
+    /// Whether less would have been answered: a message has a size at most. Who calls too often is
+    /// told how long to wait, and must not ask again.
+    pub(super) fn is_too_large(&self) -> bool {
+        match self.problem.code() {
+            Code::OutOfRange => true,
+            Code::ResourceExhausted => self.problem.seconds().is_none(),
+            _ => false,
+        }
     }
 
     /// Whether the service is away, rather than saying no.

@@ -18,7 +18,6 @@ use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use shop_edge::serve::BODY_LIMIT;
 use shop_edge::{Auth, Problem};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budgets;
@@ -27,6 +26,7 @@ use super::errors::{Code, with_code};
 use super::negotiate::{Media, negotiate};
 use super::options::Options;
 use super::persisted::Persisted;
+use super::places::Places;
 use super::request::Raw;
 use super::respond::{self, Outcome};
 use super::tasks::Tasks;
@@ -52,8 +52,8 @@ pub(super) struct Inner<E> {
     pub(super) persisted: Persisted,
     pub(super) budgets: Arc<Budgets>,
     pub(super) prepare: Box<Prepare>,
-    /// Connections with subscriptions.
-    pub(super) streams: Arc<Semaphore>,
+    /// For connections with subscriptions.
+    pub(super) places: Places,
     /// No new results: streams must not keep a process that ends.
     pub(super) end: CancellationToken,
 }
@@ -81,7 +81,7 @@ impl<E: Executor> GraphQl<E> {
             persisted: Persisted::new(&options),
             budgets: Arc::new(Budgets::new(options.allowance)),
             prepare: Box::new(prepare),
-            streams: Arc::new(Semaphore::new(options.streams.connections)),
+            places: Places::new(&options.streams),
             options,
             end,
         }))

@@ -24,6 +24,8 @@ pub(super) struct Judged {
     pub(super) document: ExecutableDocument,
     /// What the operation that will run is.
     pub(super) kind: OperationType,
+    /// What it does, if it is a mutation.
+    pub(super) mutations: u64,
 }
 
 /// Parses a text, unless it or what it says is beyond the limits.
@@ -40,11 +42,21 @@ pub(super) fn judge(
     })?;
     let count = document.operations.iter().count();
     within("operations", count, limits.operations)?;
-    let kind = chosen(&document, operation_name)?.ty;
+    let chosen = chosen(&document, operation_name)?;
+    let (kind, mut mutations) = (chosen.ty, 0);
     for (_, operation) in document.operations.iter() {
-        Walk::new(&document, limits, introspection).operation(&operation.node)?;
+        let operation = &operation.node;
+        let mut walk = Walk::new(&document, limits, introspection);
+        walk.operation(operation)?;
+        if operation.ty == OperationType::Subscription && walk.root_fields != 1 {
+            let error = ServerError::new("A subscription must have exactly one field.", None);
+            return Err(errors::with_code(error, Code::ValidationFailed));
+        }
+        if std::ptr::eq(operation, chosen) && kind == OperationType::Mutation {
+            mutations = walk.root_fields as u64;
+        }
     }
-    Ok(Judged { document, kind })
+    Ok(Judged { document, kind, mutations })
 }
 
 /// The operation that will run.
@@ -189,6 +201,10 @@ impl<'d> Walk<'d> {
         introspected: Option<usize>,
     ) -> Result<(), ServerError> {
         for selection in &set.items {
+            // Whatever is looked at counts, also what comes to no field: a fragment that is not there,
+            // or one of nothing but fragments, can be written out as often as any other.
+            self.fields += 1;
+            within("fields", self.fields, self.limits.fields)?;
             match &selection.node {
                 Selection::Field(field) => self.field(&field.node, depth, introspected)?,
                 Selection::InlineFragment(fragment) => {
@@ -221,8 +237,6 @@ impl<'d> Walk<'d> {
         depth: usize,
         introspected: Option<usize>,
     ) -> Result<(), ServerError> {
-        self.fields += 1;
-        within("fields", self.fields, self.limits.fields)?;
         within("depth", depth, self.limits.depth)?;
         if depth == 1 {
             self.root_fields += 1;
@@ -364,6 +378,30 @@ mod tests {
         assert!(stopped_by(cycle).contains("contains itself"));
     }
 
+    /// Without a bound on what is looked at, this takes longer than anybody lives.
+    #[test]
+    fn g3_fragments_that_multiply_and_come_to_no_field_are_counted_too() {
+        let chain = |link: fn(usize) -> String, leaf: &str| {
+            let links: String = (0..100).map(link).collect();
+            format!("{{ ...f0 }} {links} {leaf}")
+        };
+        let doubled = |number: usize| {
+            let next = number + 1;
+            format!("fragment f{number} on Query {{ ...f{next} ...f{next} }} ")
+        };
+        let inline = |number: usize| {
+            let next = number + 1;
+            format!("fragment f{number} on Query {{ ... {{ ...f{next} }} ...f{next} }} ")
+        };
+        assert_eq!(stopped_by(&chain(doubled, "")), "fields", "the last one is missing");
+        assert_eq!(stopped_by(&chain(inline, "")), "fields");
+        let circle = chain(doubled, "fragment f100 on Query { ...f0 }");
+        assert!(stopped_by(&circle).contains("contains itself"));
+        let cycle = "{ ...a } fragment a on Query { ...b ...b } fragment b on Query { ...a ...a }";
+        assert!(stopped_by(cycle).contains("contains itself"));
+        assert_eq!(stopped_by("{ ...missing }"), "", "the validation says what is wrong");
+    }
+
     #[test]
     fn g3_the_schema_about_itself_cannot_be_asked_in_circles() {
         let round = "fields { type { fields { type { fields { name } } } } }";
@@ -400,6 +438,28 @@ mod tests {
         };
         assert!(check_variables(&nested(10), &Limits::default()).is_ok());
         assert!(check_variables(&nested(11), &Limits::default()).is_err());
+    }
+
+    #[test]
+    fn g7_a_subscription_has_one_field_however_it_is_written() {
+        for (text, is_one) in [
+            ("subscription { a { x y } }", true),
+            ("subscription { ...f } fragment f on S { a { x } }", true),
+            ("subscription { a { x } b: a { x } }", false),
+            ("subscription { a { x } ...f } fragment f on S { a { x } }", false),
+            ("query q { x } subscription s { a b }", false),
+        ] {
+            let judged =
+                judge(text, text.starts_with("query").then_some("q"), &Limits::default(), true);
+            assert_eq!(judged.is_ok(), is_one, "{text}");
+        }
+    }
+
+    #[test]
+    fn g4_what_a_mutation_does_is_counted_with_its_aliases() {
+        let text = "query q { x } mutation m { a: f b: f ...more } fragment more on M { c: f }";
+        let mutations = |name| judge(text, Some(name), &Limits::default(), true).unwrap().mutations;
+        assert_eq!((mutations("q"), mutations("m")), (0, 3));
     }
 
     #[test]

@@ -64,14 +64,19 @@ macro_rules! by_id {
     ($key:ident => $service:ident.$method:ident($request:expr).$items:ident -> $item:ty,
         by $id:ident) => {
         impl Load<$key> for Loader {
-            type Value = $item;
+            type Value = Answer<$item>;
             type Error = Failed;
 
-            async fn load(&self, keys: &[$key]) -> Answer<HashMap<$key, $item>> {
+            async fn load(&self, keys: &[$key]) -> Answer<HashMap<$key, Answer<$item>>> {
                 let ids: Vec<String> = keys.iter().map(|key| key.0.clone()).collect();
-                let answer = self.0.$service().$method(self.0.ask($request(ids))).await;
-                let items = answered(stringify!($service), answer)?.$items;
-                Ok(items.into_iter().map(|item| ($key(item.$id.clone()), item)).collect())
+                let items = in_parts(ids, |ids| async move {
+                    let answer = self.0.$service().$method(self.0.ask($request(ids))).await;
+                    Ok(answered(stringify!($service), answer)?.$items)
+                });
+                let (items, lost) = items.await?;
+                let found = items.into_iter().map(|item| ($key(item.$id.clone()), Ok(item)));
+                let lost = lost.into_iter().map(|(id, failed)| ($key(id), Err(failed)));
+                Ok(found.chain(lost).collect())
             }
         }
     };
@@ -98,15 +103,23 @@ macro_rules! first {
     ($key:ident => $service:ident.$method:ident($request:expr).$items:ident -> $item:ty,
         by $id:ident) => {
         impl Load<$key> for Loader {
-            type Value = $item;
+            type Value = Answer<$item>;
             type Error = Failed;
 
-            async fn load(&self, keys: &[$key]) -> Answer<HashMap<$key, $item>> {
+            async fn load(&self, keys: &[$key]) -> Answer<HashMap<$key, Answer<$item>>> {
                 let mut found = HashMap::new();
                 for (limit, ids) in by_limit(keys.iter().map(|$key(id, limit)| (*limit, id))) {
-                    let answer = self.0.$service().$method(self.0.ask($request(ids, limit))).await;
-                    for item in answered(stringify!($service), answer)?.$items {
-                        found.insert($key(item.$id.clone(), limit), item);
+                    let items = in_parts(ids, |ids| async move {
+                        let request = self.0.ask($request(ids, limit));
+                        let answer = self.0.$service().$method(request).await;
+                        Ok(answered(stringify!($service), answer)?.$items)
+                    });
+                    let (items, lost) = items.await?;
+                    for item in items {
+                        found.insert($key(item.$id.clone(), limit), Ok(item));
+                    }
+                    for (id, failed) in lost {
+                        found.insert($key(id, limit), Err(failed));
                     }
                 }
                 Ok(found)
@@ -124,6 +137,32 @@ first!(CommentsOf => content.batch_list_comments(|post_ids, limit| {
 first!(EventsOf => payments.batch_list_account_events(|account_ids, limit| {
     payments::BatchListAccountEventsRequest { account_ids, limit }
 }).accounts -> payments::EventsOfAccount, by account_id);
+
+/// What was found, and what cannot be told.
+type Parts<T> = (Vec<T>, Vec<(String, Failed)>);
+
+/// Asks for all of them at once, and for half of them at a time where that is too much for one
+/// message. One that is too much by itself fails alone; any other failure is that of all.
+async fn in_parts<T, F>(keys: Vec<String>, ask: impl Fn(Vec<String>) -> F) -> Answer<Parts<T>>
+where
+    F: Future<Output = Answer<Vec<T>>>,
+{
+    let (mut found, mut lost, mut open) = (Vec::new(), Vec::new(), vec![keys]);
+    while let Some(mut keys) = open.pop() {
+        match ask(keys.clone()).await {
+            Ok(items) => found.extend(items),
+            Err(failed) if failed.is_too_large() && keys.len() > 1 => {
+                let rest = keys.split_off(keys.len() / 2);
+                open.extend([rest, keys]);
+            }
+            Err(failed) if failed.is_too_large() => {
+                lost.extend(keys.pop().map(|key| (key, failed)));
+            }
+            Err(failed) => return Err(failed),
+        }
+    }
+    Ok((found, lost))
+}
 
 /// One field of a document has one limit, so this is one group for each field that asks.
 fn by_limit<'a>(keys: impl Iterator<Item = (i32, &'a String)>) -> BTreeMap<i32, Vec<String>> {

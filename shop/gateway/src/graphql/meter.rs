@@ -1,6 +1,6 @@
 //! What an operation costs: charged before it runs, corrected after, and told to the caller.
 //!
-//! The unit is a field of the answer. Before anything runs the library counts the fields that the operation may come to, with lists as
+//! The unit is a field of the answer; a mutation costs as many more as a call of REST is worth, so that no document holds many for one. Before anything runs the library counts the fields that the operation may come to, with lists as
 //! long as they may be; afterwards we count those that are there.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use async_graphql::extensions::{
 use async_graphql::{Response, ServerError, ValidationResult, Value};
 use serde_json::json;
 use shop_edge::Problem;
+use shop_edge::rpc::deadline::whole_seconds;
 
 use super::budget::Budgets;
 use super::errors;
@@ -31,6 +32,8 @@ pub(super) struct Ledger {
     budgets: Arc<Budgets>,
     account: String,
     most: u64,
+    /// What is spent by running at all, whatever is answered.
+    spent: u64,
     requested: AtomicU64,
     has_run: AtomicBool,
 }
@@ -44,7 +47,13 @@ pub(super) struct Meter;
 impl Ledger {
     pub(super) fn new(budgets: Arc<Budgets>, account: String, most: u64) -> Self {
         let (requested, has_run) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { budgets, account, most, requested, has_run }
+        Self { budgets, account, most, spent: 0, requested, has_run }
+    }
+
+    /// The same, with what running costs beside the fields of the answer.
+    pub(super) fn and(mut self, spent: u64) -> Self {
+        self.spent = spent;
+        self
     }
 
     /// Whether the operation has begun to run: what went wrong before is the caller's.
@@ -66,8 +75,8 @@ impl Ledger {
                     "This may come to {cost} fields, and {} are left to you now.",
                     spent.left
                 );
-                let seconds = spent.wait.as_secs() + u64::from(spent.wait.subsec_nanos() > 0);
-                Err(errors::error_of(&Problem::too_many_requests(detail, seconds.max(1))))
+                let seconds = whole_seconds(spent.wait).max(1);
+                Err(errors::error_of(&Problem::too_many_requests(detail, seconds)))
             }
         }
     }
@@ -75,7 +84,7 @@ impl Ledger {
     /// Gives back what was not used, and tells the caller.
     pub(super) fn settle(&self, response: &mut Response) {
         let requested = self.requested.swap(0, Ordering::AcqRel);
-        let actual = fields(&response.data).min(requested);
+        let actual = fields(&response.data).saturating_add(self.spent).min(requested);
         let remaining = self.budgets.give_back(&self.account, requested - actual);
         let cost = json!({ "requested": requested, "actual": actual, "remaining": remaining });
         if let Ok(cost) = Value::from_json(cost) {
@@ -125,7 +134,9 @@ impl Extension for Meter {
     ) -> Result<ValidationResult, Vec<ServerError>> {
         let result = next.run(ctx).await?;
         if let Some(ledger) = ctx.data_opt::<Arc<Ledger>>() {
-            ledger.charge(result.complexity as u64).map_err(|error| vec![error])?;
+            ledger
+                .charge((result.complexity as u64).saturating_add(ledger.spent))
+                .map_err(|error| vec![error])?;
         }
         Ok(result)
     }
@@ -150,7 +161,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn g4_what_was_not_used_comes_back_and_the_caller_sees_all_three_numbers() {
-        let allowance = Allowance { capacity: 100, per_second: 1, callers: 4 };
+        let allowance = Allowance { capacity: 100, per_second: 1, mutation: 10, callers: 4 };
         let budgets = Arc::new(Budgets::new(allowance));
         let ledger = |most| Ledger::new(budgets.clone(), "ann".to_owned(), most);
         let bill = ledger(90);
@@ -168,6 +179,17 @@ mod tests {
         assert_eq!(errors::carried(&spent), Some("TOO_MANY_REQUESTS"));
         drop(first);
         assert!(ledger(90).charge(90).is_ok(), "what never ran costs nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g4_what_a_mutation_costs_does_not_come_back() {
+        let allowance = Allowance { capacity: 100, per_second: 1, mutation: 10, callers: 4 };
+        let budgets = Arc::new(Budgets::new(allowance));
+        let bill = Ledger::new(budgets.clone(), "ann".to_owned(), 90).and(20);
+        bill.charge(50).unwrap();
+        let data = Value::from_json(json!({ "a": null, "b": null })).unwrap();
+        bill.settle(&mut Response::new(data));
+        assert_eq!(budgets.take("ann", 0), Ok(100 - 22));
     }
 
     #[test]

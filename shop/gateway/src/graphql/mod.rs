@@ -9,7 +9,7 @@
 //! - `limits`, `meter`, `budget` what a document may ask, and what it costs
 //! - [`persisted`] documents by their hash
 //! - `operation` from a request to results
-//! - `sse`, `ws` results as they come
+//! - `sse`, `ws` results as they come, `places` how many may wait for them
 //! - `schema` what can be asked, `loaders` and `tasks` so that many ask at once, [`calls`] to the services
 //! - `errors` the shop's kinds of problems, as GraphQL errors
 //! - [`metrics`] what is counted
@@ -31,6 +31,7 @@ mod loaders;
 mod meter;
 mod negotiate;
 mod operation;
+mod places;
 mod request;
 mod respond;
 mod sse;

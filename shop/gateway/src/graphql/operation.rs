@@ -29,6 +29,8 @@ pub(super) struct Ready {
     tasks: Tasks,
     deadline: Instant,
     name: Option<String>,
+    /// Whose it is.
+    pub(super) account: String,
     /// What it is.
     pub(super) kind: OperationType,
 }
@@ -48,8 +50,10 @@ impl<E: Executor> Inner<E> {
             self.persisted.remember(hash, &found.text);
         }
         let account = caller.account();
-        let ledger = Ledger::new(self.budgets.clone(), account, options.limits.complexity);
-        let ledger = Arc::new(ledger);
+        let budgets = self.budgets.clone();
+        let spent = options.allowance.mutation.saturating_mul(judged.mutations);
+        let most = options.limits.complexity;
+        let ledger = Arc::new(Ledger::new(budgets, account.clone(), most).and(spent));
         let mut request = Request::new(&*found.text)
             .variables(Variables::from_json(variables))
             .data(ledger.clone())
@@ -59,12 +63,12 @@ impl<E: Executor> Inner<E> {
         let tasks = Tasks::default();
         let request = (self.prepare)(&caller, &tasks, request);
         let (deadline, name) = (caller.deadline, raw.operation_name);
-        Ok(Ready { request, ledger, tasks, deadline, name, kind: judged.kind })
+        Ok(Ready { request, ledger, tasks, deadline, name, account, kind: judged.kind })
     }
 
     /// Runs a query or a mutation.
     pub(super) async fn run(&self, ready: Ready) -> Outcome {
-        let Ready { request, ledger, tasks, deadline, name, kind } = ready;
+        let Ready { request, ledger, tasks, deadline, name, kind, .. } = ready;
         let (name, begun) = (name.as_deref().unwrap_or("-"), Instant::now());
         let running = tasks.drive(self.executor.execute(request));
         let outcome = match tokio::time::timeout_at(deadline, running).await {

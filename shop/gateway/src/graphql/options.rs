@@ -70,7 +70,7 @@ pub struct Limits {
     pub nesting: usize,
     /// Fields inside fields, leaves included. Default 15: the usual introspection query just fits.
     pub depth: usize,
-    /// Fields, with fragments written out. Default 2 000.
+    /// Fields, spreads and inline fragments, with fragments written out. Default 2 000.
     pub fields: usize,
     /// Fields with an alias, with fragments written out. Default 30.
     pub aliases: usize,
@@ -82,7 +82,8 @@ pub struct Limits {
     pub operations: usize,
     /// Lists and objects inside one another in an argument or a variable. Default 10.
     pub input_depth: usize,
-    /// Fields that an operation may come to, lists counted as long as they may be. Default 50 000.
+    /// Fields that an operation may come to, lists counted as long as they may be. Default 200 000:
+    /// a list of lists of a hundred things each, with twenty fields a thing.
     pub complexity: u64,
 }
 
@@ -91,11 +92,14 @@ pub struct Limits {
 /// An operation is charged what it may come to, and gets back what it did not use.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
-    /// What the account holds, at most. Default 10 million fields: two hundred of the dearest
-    /// operations at once.
+    /// What the account holds, at most. Default 10 million fields: fifty of the dearest operations
+    /// at once.
     pub capacity: u64,
     /// What it gets back in a second. Default 500 000 fields.
     pub per_second: u64,
+    /// What each field of a mutation costs beside what it answers, and never comes back. Default
+    /// 5 000: a hundred a second, as often as strangers may call REST.
+    pub mutation: u64,
     /// Callers that are remembered. Default 10 000.
     pub callers: usize,
 }
@@ -105,11 +109,14 @@ pub struct Allowance {
 pub struct Streams {
     /// Connections with subscriptions at the same time. Default 256.
     pub connections: usize,
+    /// Of these, connections of one account, or of one network without a token. Default 32.
+    pub per_caller: usize,
     /// Operations of one WebSocket at the same time. Default 16.
     pub operations: usize,
     /// How long a WebSocket may take to introduce itself. Default 5 s.
     pub init: Duration,
-    /// How long a connection may be without any message in either direction. Default 5 min.
+    /// How long a connection may be without an operation or a result. Default 5 min. Signs of life
+    /// are none.
     pub idle: Duration,
     /// Between two signs of life from our side. Default 20 s.
     pub heartbeat: Duration,
@@ -156,14 +163,14 @@ impl Default for Limits {
             directives: 50,
             operations: 10,
             input_depth: 10,
-            complexity: 50_000,
+            complexity: 200_000,
         }
     }
 }
 
 impl Default for Allowance {
     fn default() -> Self {
-        Self { capacity: 10_000_000, per_second: 500_000, callers: 10_000 }
+        Self { capacity: 10_000_000, per_second: 500_000, mutation: 5_000, callers: 10_000 }
     }
 }
 
@@ -171,6 +178,7 @@ impl Default for Streams {
     fn default() -> Self {
         Self {
             connections: 256,
+            per_caller: 32,
             operations: 16,
             init: Duration::from_secs(5),
             idle: Duration::from_secs(300),

@@ -9,13 +9,14 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use shop_edge::Problem;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Inner;
+use super::errors;
 use super::operation::{Ready, Results};
 use super::options::Streams;
+use super::places::Place;
 use super::respond::Outcome;
 
 /// The last event. `data` must be there, or browsers do not tell of it.
@@ -29,18 +30,19 @@ struct Feed {
     bounds: Streams,
     quiet_since: Instant,
     end: CancellationToken,
-    _slot: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Answers an operation with events, until it has no more results, is quiet for too long, or the
 /// process ends.
 pub(super) fn answer<E: Executor>(inner: Arc<Inner<E>>, ready: Ready) -> Response {
-    let Ok(slot) = inner.streams.clone().try_acquire_owned() else {
-        return Problem::unavailable("Too many streams are open; try again.").into_response();
+    let place = match inner.places.take(&ready.account) {
+        Ok(place) => place,
+        Err(problem) => return problem.into_response(),
     };
     let (bounds, end) = (inner.options.streams, inner.end.clone());
     let results = inner.results(ready);
-    let feed = Feed { results, bounds, quiet_since: Instant::now(), end, _slot: slot };
+    let feed = Feed { results, bounds, quiet_since: Instant::now(), end, _place: place };
     let events = stream::unfold(Some(feed), |feed| async move { feed?.next().await });
     events_of(Body::from_stream(events.map(Ok::<_, Infallible>)))
 }
@@ -48,6 +50,12 @@ pub(super) fn answer<E: Executor>(inner: Arc<Inner<E>>, ready: Ready) -> Respons
 /// An operation that cannot run, told in the form that the caller reads.
 pub(super) fn refused(error: ServerError) -> Response {
     events_of(Body::from(format!("{}{COMPLETE}", next(&Outcome::refused(error)))))
+}
+
+/// The end of a stream that had more to tell: to its reader that must not look like the end of what
+/// it follows.
+fn given_up(problem: &Problem) -> String {
+    format!("{}{COMPLETE}", next(&Outcome::refused(errors::error_of(problem))))
 }
 
 fn events_of(body: Body) -> Response {
@@ -72,7 +80,10 @@ impl Feed {
         let idle = self.quiet_since + self.bounds.idle;
         tokio::select! {
             biased;
-            () = self.end.cancelled() => Some((COMPLETE.to_owned(), None)),
+            () = self.end.cancelled() => {
+                let going = Problem::unavailable("This process ends; begin again elsewhere.");
+                Some((given_up(&going), None))
+            }
             result = self.results.next() => match result {
                 Some(outcome) => {
                     self.quiet_since = Instant::now();
@@ -80,7 +91,10 @@ impl Feed {
                 }
                 None => Some((COMPLETE.to_owned(), None)),
             },
-            () = tokio::time::sleep_until(idle) => Some((COMPLETE.to_owned(), None)),
+            () = tokio::time::sleep_until(idle) => {
+                let quiet = Problem::gateway_timeout("Nothing happened for too long; begin again.");
+                Some((given_up(&quiet), None))
+            }
             () = tokio::time::sleep(self.bounds.heartbeat) => {
                 Some((HEARTBEAT.to_owned(), Some(self)))
             }

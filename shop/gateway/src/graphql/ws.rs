@@ -10,15 +10,16 @@ use futures_util::{StreamExt, stream};
 use http::request::Parts;
 use serde_json::{Map, Value, json};
 use shop_edge::Problem;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_stream::StreamMap;
 
-use super::caller::{Caller, bearer};
+use super::caller::Caller;
 use super::endpoint::Inner;
 use super::errors;
+use super::places::Place;
 use super::request::Raw;
 use super::respond::{self, Outcome};
+use crate::callers::bearer;
 
 /// The name of the protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -35,7 +36,7 @@ struct Connection<E> {
     caller: Caller,
     is_acknowledged: bool,
     operations: StreamMap<String, stream::BoxStream<'static, Option<Outcome>>>,
-    _slot: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// Why a connection ends, as the protocol numbers it.
@@ -51,14 +52,15 @@ pub(super) fn upgrade<E: Executor>(
         Ok(caller) => caller,
         Err(problem) => return respond::unread(&problem, inner.options.profile),
     };
-    let Ok(slot) = inner.streams.clone().try_acquire_owned() else {
-        return Problem::unavailable("Too many streams are open; try again.").into_response();
+    let place = match inner.places.take(&caller.account()) {
+        Ok(place) => place,
+        Err(problem) => return problem.into_response(),
     };
     let most = inner.options.streams.message;
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(most).max_frame_size(most);
     let speaks = upgrade.selected_protocol().is_some();
     let operations = StreamMap::new();
-    let connection = Connection { inner, caller, is_acknowledged: false, operations, _slot: slot };
+    let connection = Connection { inner, caller, is_acknowledged: false, operations, place };
     upgrade.on_upgrade(async move |socket| connection.run(socket, speaks).await)
 }
 
@@ -93,9 +95,15 @@ impl<E: Executor> Connection<E> {
                     heard = Instant::now();
                     match message? {
                         Ok(Message::Text(text)) => {
-                            active = heard;
+                            let begun = self.operations.len();
                             match self.hear(&text) {
-                                Ok(said) => said,
+                                Ok(said) => {
+                                    // A sign of life is no use of the connection.
+                                    if self.operations.len() != begun {
+                                        active = heard;
+                                    }
+                                    said
+                                }
                                 Err(close) => return Some(close),
                             }
                         }
@@ -163,6 +171,9 @@ impl<E: Executor> Connection<E> {
         if let Some(token) = payload.and_then(token_of) {
             let caller = self.caller.clone().with_token(token, &self.inner.auth);
             self.caller = caller.map_err(|_| Close(4403, "Forbidden".to_owned()))?;
+            // From now on it is one of this account's, and no longer one of its network's.
+            let place = self.inner.places.take(&self.caller.account());
+            self.place = place.map_err(|problem| Close(4429, problem.detail().to_owned()))?;
         }
         self.is_acknowledged = true;
         Ok(json!({ "type": "connection_ack" }).to_string())

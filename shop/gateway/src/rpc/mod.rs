@@ -5,6 +5,7 @@
 
 mod pass;
 mod vital;
+mod way;
 mod web;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::callers::Callers;
 use crate::guards::Guards;
 use pass::Passing;
 use vital::Shop;
+pub use way::Way;
 pub use web::Web;
 
 /// The services that everybody may call, and which part of the shop answers for each.
@@ -48,7 +50,7 @@ pub struct Options {
 
 /// The ways to the services, by their names in this shop. Clones share their connections.
 #[derive(Clone, Debug)]
-pub struct Lines(Arc<BTreeMap<&'static str, Line>>);
+pub struct Lines(Arc<BTreeMap<&'static str, Way>>);
 
 // === impl Options ===
 
@@ -70,24 +72,23 @@ impl Lines {
         let line = |(_, service): &(&str, &'static str)| {
             let upstreams = services.get(service)?.clone();
             let breaker = guards.and_then(|guards| guards.breaker(service));
-            Some((
-                *service,
-                match breaker {
-                    Some(breaker) => Line::guarded(service, upstreams, auth, breaker.clone()),
-                    None => Line::new(service, upstreams, auth),
-                },
-            ))
+            let line = match breaker {
+                Some(breaker) => Line::guarded(service, upstreams, auth, breaker.clone()),
+                None => Line::new(service, upstreams, auth),
+            };
+            let retries = guards.and_then(|guards| guards.retries(service));
+            Some((*service, Way::new(line, retries)))
         };
         Self(Arc::new(PUBLIC.iter().filter_map(line).collect()))
     }
 
     /// The way to a service, by its name in this shop: `orders`.
-    pub fn to(&self, service: &str) -> Option<&Line> {
+    pub fn to(&self, service: &str) -> Option<&Way> {
         self.0.get(service)
     }
 
     /// The way to a service, by its full name: `shop.orders.v1.OrderService`.
-    pub fn to_rpc(&self, name: &str) -> Option<&Line> {
+    pub fn to_rpc(&self, name: &str) -> Option<&Way> {
         let (_, service) = PUBLIC.iter().find(|(known, _)| *known == name)?;
         self.to(service)
     }

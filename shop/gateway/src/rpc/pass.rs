@@ -31,7 +31,7 @@ async fn sent(
     mut request: Request<Body>,
 ) -> Result<Response, Status> {
     let name = request.uri().path().split('/').nth(1).unwrap_or_default();
-    let line = lines.to_rpc(name).ok_or_else(|| {
+    let way = lines.to_rpc(name).ok_or_else(|| {
         let detail = "There is no such service here; reflection lists those that there are.";
         status::bare(Code::Unimplemented, detail)
     })?;
@@ -43,5 +43,5 @@ async fn sent(
         Problem::gateway_timeout("Too little time is left to ask the service at all.")
     })?;
     request.headers_mut().insert(TIMEOUT, onward);
-    line.send(request).await
+    way.send(request).await
 }

@@ -17,20 +17,29 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Shop(pub(super) Lines);
 
 impl Vital for Shop {
-    fn serves<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Option<bool>> {
+    fn knows(&self, service: &str) -> bool {
+        service.is_empty() || self.0.to_rpc(service).is_some()
+    }
+
+    fn serves<'a>(&'a self, service: &'a str) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             if service.is_empty() {
-                let all = join_all(self.0.0.values().map(says_so)).await;
-                return Some(all.into_iter().all(|serves| serves));
+                let all = join_all(self.0.0.values().map(|way| says_so(&way.line))).await;
+                return all.into_iter().all(|serves| serves);
             }
-            Some(says_so(self.0.to_rpc(service)?).await)
+            match self.0.to_rpc(service) {
+                Some(way) => says_so(&way.line).await,
+                None => false,
+            }
         })
     }
 }
 
+/// Beside the breaker: what strangers ask about a service must not count as calls of it, and an
+/// open breaker is no answer of the service's own.
 async fn says_so(line: &Line) -> bool {
     let on = OnBehalf::nobody(Deadline::after(PATIENCE));
-    let mut client = HealthClient::new(line.on_behalf(on));
+    let mut client = HealthClient::new(line.unguarded().on_behalf(on));
     let answer = client.check(HealthCheckRequest { service: String::new() }).await;
     answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving)
 }

@@ -15,6 +15,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use shop_edge::rpc::Guard;
+use shop_edge::serve::Access;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, Service};
 
@@ -29,6 +30,7 @@ const REMEMBERED: &str = "3600";
 /// Everything over gRPC, for browsers too.
 #[derive(Clone, Debug)]
 pub struct Web {
+    guard: Guard,
     inner: GrpcWebService<Guard>,
     origins: Vec<HeaderValue>,
 }
@@ -37,7 +39,13 @@ pub struct Web {
 
 impl Web {
     pub(super) fn new(guard: Guard, origins: Vec<HeaderValue>) -> Self {
-        Self { inner: GrpcWebLayer::new().layer(guard), origins }
+        Self { inner: GrpcWebLayer::new().layer(guard.clone()), guard, origins }
+    }
+
+    /// The same, which writes a line of each call into the access log.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self::new(self.guard.with_access(access), self.origins)
     }
 
     /// The page's origin, if it is let in.

@@ -1,6 +1,8 @@
 //! gRPC at the door: passing on, what nobody answers, health of those behind it, and browsers.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -9,6 +11,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use parking_lot::Mutex;
 use shop_contracts::rpc::DESCRIPTORS;
 use shop_contracts::rpc::shipping as wire;
 use shop_contracts::rpc::shipping::shipping_service_client::ShippingServiceClient;
@@ -19,7 +22,10 @@ use shop_edge::rpc::{Answer, Deadline, Line, OnBehalf, Stub, answer, opened};
 use shop_edge::testing::Bench;
 use shop_edge::{Health, Problem, Rpc, Upstreams, serve, serve_with_rpc};
 use shop_gateway::rpc::Options;
-use shop_gateway::{Callers, Gateway, Limits, Route};
+use shop_gateway::{Callers, Gateway, Guards, Limits, Route};
+use switchboard_core::{Clock, Rng, SystemClock};
+use switchboard_resilience::Registry;
+use switchboard_resilience::breaker::Breaker;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Code;
@@ -32,12 +38,16 @@ use crate::upstreams::closed;
 
 const SHIPPING: &str = "shop.shipping.v1.ShippingService";
 
-/// A service that tells what it was asked for, and by whom.
-struct Telling;
+/// A service that tells what it was asked for, and by whom; and is away as often as it is told to.
+#[derive(Clone, Default)]
+struct Telling {
+    asked: Arc<AtomicUsize>,
+}
 
 /// The door with a service behind it, for as long as the test lasts.
 struct Door {
     bench: Bench,
+    telling: Telling,
     address: SocketAddr,
     service: SocketAddr,
     _ends: [DropGuard; 2],
@@ -52,7 +62,11 @@ impl ShippingService for Telling {
         let (called, asked) = opened(request)?;
         let header =
             |name: &str| called.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+        let times = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let told = match &*asked.id {
+            "away" => Err(Problem::unavailable("As asked.")),
+            "broken" => Err(Problem::internal()),
+            "back soon" if times < 3 => Err(Problem::unavailable("Not yet.")),
             "wait" => std::future::pending().await,
             "refuse" => Err(Problem::conflict("Refused: as asked.")),
             "who" => called.principal().map(|caller| caller.user_id),
@@ -84,9 +98,14 @@ impl Door {
     }
 
     async fn counted(options: Options, limits: Limits) -> Self {
-        let bench = Bench::new("shipping", &[]);
+        Self::guarded(options, limits, None).await
+    }
+
+    async fn guarded(options: Options, limits: Limits, guards: Option<Guards>) -> Self {
+        let (bench, telling) = (Bench::new("shipping", &[]), Telling::default());
         let (listener, service) = bound().await;
-        let rpc = Rpc::of(&bench.deps, DESCRIPTORS).with(ShippingServiceServer::new(Telling));
+        let rpc =
+            Rpc::of(&bench.deps, DESCRIPTORS).with(ShippingServiceServer::new(telling.clone()));
         let ends = [CancellationToken::new(), CancellationToken::new()];
         let health = Health::new();
         tokio::spawn(serve_with_rpc(listener, Router::new(), rpc, health, ends[0].clone()));
@@ -97,9 +116,13 @@ impl Door {
         ];
         let auth = &bench.deps.auth;
         let gateway = Gateway::new(routes).with_callers(Callers::new(limits, auth.clone()));
+        let gateway = match guards {
+            Some(guards) => gateway.with_guards(guards),
+            None => gateway,
+        };
         let gateway = gateway.with_rpc(auth, options, ends[1].clone()).unwrap();
         tokio::spawn(gateway.serve(listener, serve::Options::default(), ends[1].clone()));
-        Self { bench, address, service, _ends: ends.map(CancellationToken::drop_guard) }
+        Self { bench, telling, address, service, _ends: ends.map(CancellationToken::drop_guard) }
     }
 
     /// Whoever calls at an address, and waits for so long.
@@ -228,6 +251,60 @@ async fn p4_health_is_that_of_each_service_and_of_all() {
     assert_eq!(door.serves("shop.users.v1.UserService").await, Err(Code::NotFound));
 }
 
+fn guards() -> Guards {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let registry = Registry::new(clock.clone());
+    Guards::new(["orders", "shipping"], &clock, &registry, Rng::from_seed(1)).unwrap()
+}
+
+/// R6: as over REST, a read is repeated a bounded number of times; and only what may pass by itself.
+#[tokio::test]
+async fn r6_a_read_of_a_service_that_is_away_is_repeated() {
+    let door = Door::guarded(Options::default(), Limits::Off, Some(guards())).await;
+    let asked = || door.telling.asked.swap(0, Ordering::SeqCst);
+    assert_eq!(door.told(get("back soon")).await, "");
+    assert_eq!(asked(), 3);
+    let away = door.client().get_shipment(get("away")).await.unwrap_err();
+    assert_eq!((away.code(), asked()), (Code::Unavailable, 3));
+    let broken = door.client().get_shipment(get("broken")).await.unwrap_err();
+    assert_eq!((broken.code(), asked()), (Code::Internal, 1));
+    let stub = door.stub(door.address, Duration::from_millis(40));
+    let late = ShippingServiceClient::new(stub).get_shipment(get("away")).await.unwrap_err();
+    let times = asked();
+    assert!(late.code() != Code::Ok && times <= 2, "no attempt without time: {times}");
+}
+
+#[tokio::test]
+async fn r6_what_a_breaker_holds_back_is_told_at_once() {
+    let guards = guards();
+    let breaker = guards.breaker("shipping").unwrap();
+    breaker.isolate("ann", "a test");
+    let door = Door::guarded(Options::default(), Limits::Off, Some(guards.clone())).await;
+    let held = door.client().get_shipment(get("away")).await.unwrap_err();
+    assert_eq!((held.code(), breaker.totals().rejected_isolated), (Code::Unavailable, 1));
+    assert_eq!(door.telling.asked.load(Ordering::SeqCst), 0);
+}
+
+/// Otherwise strangers who only ask could have a service left alone, or bring it back too early.
+#[tokio::test]
+async fn p4_questions_about_health_are_no_calls_that_a_breaker_counts() {
+    let guards = guards();
+    let door = Door::guarded(Options::default(), Limits::Off, Some(guards.clone())).await;
+    let orders = guards.breaker("orders").unwrap();
+    for _ in 0..3 {
+        assert_eq!(door.serves("shop.orders.v1.OrderService").await, Ok(ServingStatus::NotServing));
+        assert_eq!(door.serves(SHIPPING).await, Ok(ServingStatus::Serving));
+    }
+    let shipping = guards.breaker("shipping").unwrap();
+    shipping.isolate("ann", "a test");
+    assert_eq!(door.serves(SHIPPING).await, Ok(ServingStatus::Serving), "its own word");
+    let counted = |breaker: &Breaker| {
+        let totals = breaker.totals();
+        (totals.successes, totals.failures, totals.ignored, totals.rejected_isolated)
+    };
+    assert_eq!((counted(orders), counted(shipping)), ((0, 0, 0, 0), (0, 0, 0, 0)));
+}
+
 #[tokio::test]
 async fn e10_a_call_too_many_is_resource_exhausted_and_health_is_never_counted() {
     let limits: Limits = "2/60".parse().unwrap();
@@ -240,6 +317,48 @@ async fn e10_a_call_too_many_is_resource_exhausted_and_health_is_never_counted()
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(status.get_error_details().retry_info().unwrap().retry_delay.is_some());
     assert_eq!(door.serves(SHIPPING).await, Ok(ServingStatus::Serving));
+}
+
+/// What is written, in the hands of the test.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn e11_a_call_at_the_door_has_a_line_with_its_maker() {
+    let door = Door::counted(Options::default(), "9/60".parse().unwrap()).await;
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone());
+    let subscriber = subscriber.with_max_level(tracing::Level::DEBUG).finish();
+    let _until_the_end = tracing::subscriber::set_default(subscriber);
+    let broken = || {
+        let mut request = get("broken");
+        let bearer = format!("Bearer {}", door.bench.token("ann"));
+        request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+        request
+    };
+    // Another test may have had the place judged that writes lines; from here on it is ours.
+    door.client().get_shipment(broken()).await.unwrap_err();
+    tracing::callsite::rebuild_interest_cache();
+    lines.0.lock().clear();
+    door.client().get_shipment(broken()).await.unwrap_err();
+    let text = String::from_utf8(lines.0.lock().clone()).unwrap();
+    let written: Vec<_> = text.lines().filter(|it| it.contains("switchboard::access")).collect();
+    let [line] = &*written else { panic!("{text}") };
+    for part in ["\"principal\":\"ann\"", "\"code\":\"INTERNAL\"", "ShippingService/GetShipment"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
 }
 
 #[tokio::test]

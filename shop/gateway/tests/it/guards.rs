@@ -10,10 +10,12 @@ use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 use http::{HeaderValue, StatusCode};
+use http_body_util::BodyExt;
 use serde_json::json;
 use shop_gateway::{Gateway, Guards, Route};
 use switchboard_core::{Clock, Priority, Rng, SystemClock};
 use switchboard_resilience::Registry;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::Door;
@@ -48,8 +50,15 @@ async fn answer(State(service): State<Service>, request: http::Request<Body>) ->
     let asked = service.asked.fetch_add(1, Ordering::SeqCst) + 1;
     let status = u16::try_from(service.status.load(Ordering::SeqCst)).unwrap();
     let attempt = request.headers().get("x-retry-attempt").cloned();
-    let path = request.uri().path();
-    let body = match path {
+    let path = request.uri().path().to_owned();
+    if path == "/drain" {
+        let _read = request.into_body().collect().await;
+        return Response::new(Body::empty());
+    }
+    if path == "/wait" {
+        std::future::pending::<()>().await;
+    }
+    let body = match &*path {
         // A body that never ends holds its place.
         "/export" => Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()),
         _ => Body::from(json!({ "asked": asked }).to_string()),
@@ -84,6 +93,8 @@ impl Guarded {
             route("/products").kept(),
             route("/later"),
             route("/export").with_pool(Priority::Batch),
+            route("/wait"),
+            route("/drain"),
         ];
         let gateway = Gateway::new(routes).with_guards(guards.clone());
         Self { door: Door::of(gateway).await, service, guards, registry }
@@ -189,6 +200,56 @@ async fn with_all_places_for_the_rest_taken_an_order_passes_at_once() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), freed).await.unwrap();
+}
+
+/// A caller without patience learns nothing about a service, and cannot have it left alone.
+#[tokio::test]
+async fn the_lapse_of_a_short_deadline_of_the_callers_own_is_nobodys_failure() {
+    let it = Guarded::open().await;
+    for _ in 0..25 {
+        let request = it.door.request("POST", "/wait").header("x-request-timeout-ms", "20");
+        let answer = it.door.call(request.body(Body::from("{}")).unwrap()).await;
+        assert_eq!(answer.status, 504);
+    }
+    let totals = it.guards.breaker("things").unwrap().totals();
+    assert_eq!((totals.failures, totals.ignored), (0, 25));
+    assert_eq!(it.post("/orders").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_its_caller_breaks_off_is_not_the_services_failure() {
+    let it = Guarded::open().await;
+    let mut caller = tokio::net::TcpStream::connect(it.door.address).await.unwrap();
+    let head = "POST /orders HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    caller.write_all(format!("{head}2\r\n{{}}\r\nnonsense\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    let totals = it.guards.breaker("things").unwrap().totals();
+    assert_eq!((totals.failures, totals.ignored), (0, 1));
+}
+
+/// Who sends half of a body and waits takes the service's time, and does not make it slow.
+#[tokio::test]
+async fn a_body_that_its_caller_holds_back_is_not_the_services_failure() {
+    let it = Guarded::open().await;
+    let mut caller = tokio::net::TcpStream::connect(it.door.address).await.unwrap();
+    let head = "POST /drain HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf";
+    caller.write_all(head.as_bytes()).await.unwrap();
+    let arrived = async {
+        while it.service.asked() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), arrived).await.unwrap();
+    // On its way for longer than a slow call takes: from here on time is ours.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    let mut answer = [0; 12];
+    caller.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    let totals = it.guards.breaker("things").unwrap().totals();
+    assert_eq!((totals.failures, totals.ignored), (0, 1));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Health and reflection: for everybody, as their protocols have them, and off when they shall be.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
@@ -26,16 +26,22 @@ const ORDERS: &str = "shop.orders.v1.OrderService";
 struct Service {
     guard: Guard,
     holds: Arc<AtomicBool>,
+    /// How often it was asked.
+    looks: Arc<AtomicUsize>,
     end: CancellationToken,
 }
 
 impl Service {
     fn open() -> Self {
         let (holds, end) = (Arc::new(AtomicBool::new(true)), CancellationToken::new());
-        let asked = holds.clone();
-        let health = Health::new().check("products", move || asked.load(Ordering::SeqCst));
+        let (asked, looks) = (holds.clone(), Arc::<AtomicUsize>::default());
+        let counted = looks.clone();
+        let health = Health::new().check("products", move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            asked.load(Ordering::SeqCst)
+        });
         let guard = rpc(&deps(), &Seen::default()).open(health, end.clone()).unwrap();
-        Self { guard, holds, end }
+        Self { guard, holds, looks, end }
     }
 
     async fn check(&self, service: &str) -> Result<ServingStatus, Code> {
@@ -92,6 +98,49 @@ async fn p4_a_watch_of_an_unknown_service_says_so_and_stays() {
     assert_eq!(next(&mut watch).await, Some(ServingStatus::ServiceUnknown));
     let later = tokio::time::timeout(Duration::from_secs(600), watch.message()).await;
     assert!(later.is_err(), "it stays silent, and stays: {later:?}");
+}
+
+/// Strangers may watch: a hundred of them cost a service what one does.
+#[tokio::test(start_paused = true)]
+async fn p4_all_watches_of_a_service_share_one_look() {
+    let service = Service::open();
+    let mut watches = Vec::new();
+    for _ in 0..100 {
+        let mut watch = service.watch(ORDERS).await;
+        assert_eq!(next(&mut watch).await, Some(ServingStatus::Serving));
+        watches.push(watch);
+    }
+    assert_eq!(service.looks.load(Ordering::SeqCst), 1);
+    let nothing_new =
+        futures_util::future::select_all(watches.iter_mut().map(|watch| Box::pin(watch.message())));
+    assert!(tokio::time::timeout(Duration::from_millis(10_500), nothing_new).await.is_err());
+    assert_eq!(service.looks.load(Ordering::SeqCst), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn p4_a_name_that_nobody_has_costs_no_look_and_a_long_one_is_not_read() {
+    let service = Service::open();
+    let mut watch = service.watch("nobody").await;
+    assert_eq!(next(&mut watch).await, Some(ServingStatus::ServiceUnknown));
+    let later = tokio::time::timeout(Duration::from_secs(600), watch.message()).await;
+    assert!(later.is_err() && service.looks.load(Ordering::SeqCst) == 0);
+    service.end.cancel();
+    assert_eq!(next(&mut watch).await, None);
+    assert_eq!(service.check(&"x".repeat(2_000)).await, Err(Code::OutOfRange));
+}
+
+#[tokio::test]
+async fn p4_watches_are_bounded_and_end_with_their_callers() {
+    let service = Service::open();
+    let mut watches = Vec::new();
+    for _ in 0..1_024 {
+        watches.push(service.watch("nobody").await);
+    }
+    let mut client = HealthClient::new(service.guard.clone());
+    let refused = client.watch(asked(ORDERS)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    watches.pop();
+    assert_eq!(next(&mut service.watch(ORDERS).await).await, Some(ServingStatus::Serving));
 }
 
 async fn described(guard: Guard) -> Result<Vec<String>, Code> {

@@ -9,7 +9,7 @@ use super::super::loaders::EventsOf;
 use super::super::meter::list;
 use super::connection::{Page, Place, Wanted, page_of};
 use super::scalars::{DateTime, Long, Money};
-use super::{Nullable, calls, items, loaders, nullable};
+use super::{Nullable, calls, found, items, nullable};
 
 /// Where a customer's money is.
 pub(super) struct Account(payments::Account);
@@ -123,7 +123,7 @@ impl Account {
             let (events, next) = if wanted.is_first() {
                 // The first pages of many accounts are one call.
                 let key = EventsOf(account_id, size);
-                let events = loaders(ctx).load_one(key).await?.unwrap_or_default();
+                let events = found(ctx, key).await?.unwrap_or_default();
                 (events.events, events.next_page_token)
             } else {
                 let (page_size, page_token) = (size, wanted.token.clone());

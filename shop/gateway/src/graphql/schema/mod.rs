@@ -15,15 +15,17 @@ mod scalars;
 mod subscription;
 mod user;
 
+use std::hash::Hash;
 use std::sync::Arc;
 
+use async_graphql::dataloader::Loader as Load;
 use async_graphql::{Context, SDLExportOptions, Schema};
 use shop_edge::Auth;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::{Answer, Calls, Failed, Services};
 use super::endpoint::GraphQl;
-use super::loaders::{self, Loaders};
+use super::loaders::{self, Loader, Loaders};
 use super::meter::Meter;
 use super::options::Options;
 use mutation::Mutation;
@@ -81,6 +83,16 @@ async fn nullable<T>(work: impl Future<Output = Answer<Option<T>>>) -> Nullable<
 /// The loaders of the operation.
 fn loaders<'c>(ctx: &Context<'c>) -> &'c Loaders {
     ctx.data_unchecked::<Loaders>()
+}
+
+/// What a key stands for, if there is anything.
+async fn found<K, T>(ctx: &Context<'_>, key: K) -> Answer<Option<T>>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    T: Send + Sync + Clone + 'static,
+    Loader: Load<K, Value = Answer<T>, Error = Failed>,
+{
+    loaders(ctx).load_one(key).await?.transpose()
 }
 
 /// The calls of the operation.

@@ -7,7 +7,7 @@ use super::super::loaders::{AccountId, OrderId, ShipmentOf};
 use super::account::Account;
 use super::product::Product;
 use super::scalars::{DateTime, Long, Money};
-use super::{Answer, Nullable, loaders, nullable};
+use super::{Answer, Nullable, found, nullable};
 
 /// What a customer has ordered.
 pub(super) struct Order(orders::Order);
@@ -87,7 +87,7 @@ impl Order {
 
     /// The order of this id, if the caller has it.
     pub(super) async fn find(ctx: &Context<'_>, id: String) -> Answer<Option<Self>> {
-        Ok(loaders(ctx).load_one(OrderId(id)).await?.map(Self))
+        Ok(found(ctx, OrderId(id)).await?.map(Self))
     }
 }
 
@@ -127,7 +127,7 @@ impl Order {
         nullable(async {
             // Orders in lists come without.
             let history = if self.0.history.is_empty() {
-                let whole = loaders(ctx).load_one(OrderId(self.0.id.clone())).await?;
+                let whole = found(ctx, OrderId(self.0.id.clone())).await?;
                 whole.map(|order| order.history).unwrap_or_default()
             } else {
                 self.0.history.clone()
@@ -155,7 +155,7 @@ impl Order {
     /// Its parcel, once there is one. Null, with an error, while the shipping service is away.
     async fn shipment(&self, ctx: &Context<'_>) -> Nullable<Shipment> {
         nullable(async {
-            let shipment = loaders(ctx).load_one(ShipmentOf(self.0.id.clone())).await?;
+            let shipment = found(ctx, ShipmentOf(self.0.id.clone())).await?;
             Ok(shipment.map(Shipment::of))
         })
         .await
@@ -164,7 +164,7 @@ impl Order {
     /// The account that pays. Null, with an error, while the payments service is away.
     async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
         nullable(async {
-            let account = loaders(ctx).load_one(AccountId(self.0.account_id.clone())).await?;
+            let account = found(ctx, AccountId(self.0.account_id.clone())).await?;
             Ok(account.map(Account::of))
         })
         .await

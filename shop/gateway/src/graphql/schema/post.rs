@@ -9,7 +9,7 @@ use super::super::meter::list;
 use super::connection::{Page, Place, Wanted, page_of};
 use super::scalars::{DateTime, Long};
 use super::user::User;
-use super::{Answer, LIST, Nullable, bounded, calls, items, loaders, nullable};
+use super::{Answer, LIST, Nullable, bounded, calls, found, items, nullable};
 
 /// What a customer has written.
 pub(super) struct Post(content::Post);
@@ -36,12 +36,12 @@ impl Post {
 
     /// The post of this id, if there is one.
     pub(super) async fn find(ctx: &Context<'_>, id: String) -> Answer<Option<Self>> {
-        Ok(loaders(ctx).load_one(PostId(id)).await?.map(Self))
+        Ok(found(ctx, PostId(id)).await?.map(Self))
     }
 
     async fn first(&self, ctx: &Context<'_>, limit: i32) -> Answer<content::CommentsOfPost> {
         let key = CommentsOf(self.0.id.clone(), limit);
-        Ok(loaders(ctx).load_one(key).await?.unwrap_or_default())
+        Ok(found(ctx, key).await?.unwrap_or_default())
     }
 }
 

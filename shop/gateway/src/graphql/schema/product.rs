@@ -5,7 +5,7 @@ use shop_contracts::rpc::inventory;
 
 use super::super::loaders::{Sku, StockOf};
 use super::scalars::{Long, Money};
-use super::{Answer, Nullable, loaders, nullable};
+use super::{Answer, Nullable, found, nullable};
 
 /// Something that is for sale.
 pub(super) struct Product(inventory::Product);
@@ -30,7 +30,7 @@ impl Product {
 
     /// The product of this name, if there is one.
     pub(super) async fn find(ctx: &Context<'_>, sku: String) -> Answer<Option<Self>> {
-        Ok(loaders(ctx).load_one(Sku(sku)).await?.map(Self))
+        Ok(found(ctx, Sku(sku)).await?.map(Self))
     }
 }
 
@@ -55,7 +55,7 @@ impl Product {
     /// How much there is of it. Null, with an error, while the inventory service is away.
     async fn stock(&self, ctx: &Context<'_>) -> Nullable<Stock> {
         nullable(async {
-            let stock = loaders(ctx).load_one(StockOf(self.0.sku.clone())).await?;
+            let stock = found(ctx, StockOf(self.0.sku.clone())).await?;
             Ok(stock.map(|stock| Stock {
                 on_hand: Long(stock.on_hand),
                 reserved: Long(stock.reserved),

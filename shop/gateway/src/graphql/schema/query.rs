@@ -12,7 +12,7 @@ use super::order::Order;
 use super::post::{Post, Tag};
 use super::product::Product;
 use super::user::User;
-use super::{Nullable, calls, items, loaders, nullable, signed_in};
+use super::{Nullable, calls, found, items, nullable, signed_in};
 
 /// Where questions begin.
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl Query {
     async fn account(&self, ctx: &Context<'_>, id: ID) -> Nullable<Account> {
         nullable(async {
             signed_in(ctx)?;
-            Ok(loaders(ctx).load_one(AccountId(id.0)).await?.map(Account::of))
+            Ok(found(ctx, AccountId(id.0)).await?.map(Account::of))
         })
         .await
     }

@@ -28,7 +28,9 @@ impl Subscription {
         let calls = calls(ctx);
         let request = calls.follow(orders::WatchOrderRequest { id: id.0 });
         let states = answered("orders", calls.orders().watch_order(request).await)?;
-        Ok(states.map(|state| {
+        let time = calls.clone();
+        Ok(states.map(move |state| {
+            time.renew();
             let state = state.map_err(|status| failed("orders", &status))?;
             Ok(Order::of(state.order.ok_or_else(|| incomplete("orders"))?))
         }))

@@ -8,7 +8,7 @@ use super::super::loaders::{PostsOf, UserId};
 use super::super::meter::list;
 use super::connection::{Page, Place, Wanted, page_of};
 use super::post::Post;
-use super::{Answer, LIST, Nullable, bounded, calls, items, loaders, nullable};
+use super::{Answer, LIST, Nullable, bounded, calls, found, items, nullable};
 
 /// A customer, as the caller may see them.
 pub(super) struct User(users::PublicUser);
@@ -18,7 +18,7 @@ pub(super) struct User(users::PublicUser);
 impl User {
     /// The user of this id, if there is one.
     pub(super) async fn find(ctx: &Context<'_>, id: String) -> Answer<Option<Self>> {
-        Ok(loaders(ctx).load_one(UserId(id)).await?.map(Self))
+        Ok(found(ctx, UserId(id)).await?.map(Self))
     }
 
     pub(super) fn of(user: users::User) -> Self {
@@ -28,7 +28,7 @@ impl User {
 
     async fn newest(&self, ctx: &Context<'_>, limit: i32) -> Answer<content::PostsOfAuthor> {
         let key = PostsOf(self.0.id.clone(), limit);
-        Ok(loaders(ctx).load_one(key).await?.unwrap_or_default())
+        Ok(found(ctx, key).await?.unwrap_or_default())
     }
 }
 

@@ -174,7 +174,7 @@ fn products(shop: &Shop, count: usize) {
 #[tokio::test]
 async fn g4_an_operation_is_charged_what_it_may_come_to_and_pays_for_what_there_was() {
     let limits = Limits { complexity: 1_000, ..Limits::default() };
-    let allowance = Allowance { capacity: 1_000, per_second: 1, callers: 10 };
+    let allowance = Allowance { capacity: 1_000, per_second: 1, mutation: 0, callers: 10 };
     let shop = Shop::open(Options { limits, allowance, ..Options::development() });
     products(&shop, 3);
     let query = |first: u32| json!({ "query": format!("{{ products(first: {first}) {{ nodes {{ sku }} }} }}") });
@@ -187,7 +187,7 @@ async fn g4_an_operation_is_charged_what_it_may_come_to_and_pays_for_what_there_
     let all = join_all((0..6).map(|_| shop.post(&[], query(100).to_string()))).await;
     assert!(all.iter().all(|answer| answer.status == 200), "each was given back");
     let spent = Shop::open(Options {
-        allowance: Allowance { capacity: 100, per_second: 1, callers: 10 },
+        allowance: Allowance { capacity: 100, per_second: 1, mutation: 0, callers: 10 },
         ..Options::development()
     });
     let refused = spent.post(&[], query(100).to_string()).await;

@@ -1,5 +1,6 @@
 //! GraphQL at the door, over services in memory: the protocol, the bounds, the graph, and results as they come.
 
+mod away;
 mod fake;
 mod http;
 mod schema;

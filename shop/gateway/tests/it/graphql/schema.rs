@@ -120,6 +120,106 @@ async fn the_query_of_the_mission_works_word_for_word_with_one_call_a_level() {
     assert_eq!((&nobody["data"]["user"], &nobody["errors"]), (&Value::Null, &Value::Null));
 }
 
+/// Row 2 of the mission leaves room for more of what it asks for.
+#[tokio::test]
+async fn g3_the_query_of_the_mission_may_ask_for_more_of_each_comment() {
+    let shop = people();
+    let more = "id createdAt updatedAt post { id } author { id name user { name } }";
+    let query = GET_USER_WITH_POSTS.replace("content author { name }", more);
+    shop.fake.on("content.ContentService/BatchGetPosts", |it: content::BatchGetPostsRequest| {
+        let posts = it.ids.iter().map(|id| content::Post { id: id.clone(), ..post("u", 0) });
+        Ok(content::BatchGetPostsResponse { posts: posts.collect() })
+    });
+    let answer = shop.ask(&shop.token("u1"), &query, json!({ "userId": "u1" })).await;
+    assert_eq!(answer["errors"], Value::Null, "{answer}");
+}
+
+/// A message has a size at most: what does not fit into one comes in several.
+#[tokio::test]
+async fn g5_a_batch_that_is_too_much_for_one_message_is_asked_for_in_parts() {
+    for too_much in [
+        Status::out_of_range("Error, decoded message length too large: found 5 MiB"),
+        Status::resource_exhausted("Error, encoded message length too large"),
+    ] {
+        let shop = people();
+        shop.fake.on(
+            "content.ContentService/BatchListComments",
+            move |it: content::BatchListCommentsRequest| {
+                if it.post_ids.len() > 10 {
+                    return Err(too_much.clone());
+                }
+                let posts = it.post_ids.into_iter().map(|post_id| content::CommentsOfPost {
+                    comments: vec![comment(&post_id, 0)],
+                    next_page_token: String::new(),
+                    post_id,
+                });
+                Ok(content::BatchListCommentsResponse { posts: posts.collect() })
+            },
+        );
+        let variables = json!({ "userId": "u1" });
+        let answer = shop.ask(&shop.token("u1"), GET_USER_WITH_POSTS, variables).await;
+        assert_eq!(answer["errors"], Value::Null, "{answer}");
+        let posts = answer["data"]["user"]["posts"].as_array().unwrap();
+        let id = |post: &Value| format!("{}-0", post["id"].as_str().unwrap());
+        assert!(posts.len() == MANY && posts.iter().all(|it| it["comments"][0]["id"] == id(it)));
+        // 40 are 20 and 20, and each of them 10 and 10.
+        assert_eq!(shop.fake.calls()["content.ContentService/BatchListComments"], 7);
+    }
+}
+
+/// G5: errors per key. One list that fits into no message takes no other with it.
+#[tokio::test]
+async fn g5_one_thing_that_is_too_much_by_itself_fails_alone() {
+    let shop = people();
+    shop.fake.on(
+        "content.ContentService/BatchListComments",
+        |it: content::BatchListCommentsRequest| {
+            if it.post_ids.iter().any(|id| id == "u1-7") {
+                return Err(Status::out_of_range("decoded message length too large"));
+            }
+            let posts = it.post_ids.into_iter().map(|post_id| content::CommentsOfPost {
+                comments: vec![comment(&post_id, 0)],
+                next_page_token: String::new(),
+                post_id,
+            });
+            Ok(content::BatchListCommentsResponse { posts: posts.collect() })
+        },
+    );
+    let variables = json!({ "userId": "u1" });
+    let answer = shop.ask(&shop.token("u1"), GET_USER_WITH_POSTS, variables).await;
+    assert_eq!(answer["errors"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(answer["errors"][0]["path"], json!(["user", "posts", 7, "comments"]));
+    let posts = answer["data"]["user"]["posts"].as_array().unwrap();
+    assert_eq!(posts.iter().filter(|post| post["comments"].is_array()).count(), MANY - 1);
+}
+
+#[tokio::test]
+async fn g5_who_asks_too_often_is_not_asked_for_less() {
+    let shop = people();
+    shop.fake.fail("content.ContentService/BatchListC", &Problem::too_many_requests("wait", 3));
+    let variables = json!({ "userId": "u1" });
+    let answer = shop.ask(&shop.token("u1"), GET_USER_WITH_POSTS, variables).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "TOO_MANY_REQUESTS");
+    assert_eq!(shop.fake.calls()["content.ContentService/BatchListComments"], 1);
+}
+
+/// E10 for what can be guessed: many in one document cost as much as many documents.
+#[tokio::test(start_paused = true)]
+async fn g4_each_mutation_costs_as_a_call_and_nothing_of_that_comes_back() {
+    let shop = Shop::development();
+    shop.fake.on("users.UserService/SignIn", |_: users::SignInRequest| {
+        Err::<users::SignInResponse, _>(Status::unauthenticated("wrong"))
+    });
+    let one = |number: usize| {
+        format!("a{number}: signIn(email: \"a\", password: \"{number}\") {{ token }} ")
+    };
+    let guesses: String = (0..20).map(one).collect();
+    let answer = shop.ask("", &format!("mutation {{ {guesses} }}"), Value::Null).await;
+    let cost = &answer["extensions"]["cost"];
+    assert_eq!(cost["actual"], 20 * 5_000 + 20, "{cost}");
+    assert!(cost["remaining"].as_u64().unwrap() < 10_000_000 - 20 * 5_000 + 1_000, "{cost}");
+}
+
 #[tokio::test]
 async fn g5_many_people_and_their_posts_and_comments_are_one_call_for_each_list() {
     let shop = people();

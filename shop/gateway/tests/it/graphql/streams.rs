@@ -8,7 +8,8 @@ use futures_util::{SinkExt, StreamExt};
 use http_body_util::BodyExt;
 use prost::Message;
 use serde_json::{Value, json};
-use shop_contracts::rpc::orders;
+use shop_contracts::rpc::payments::BatchGetAccountsRequest;
+use shop_contracts::rpc::{orders, payments};
 use shop_edge::serve::serve_bare;
 use shop_gateway::graphql::Options;
 use shop_gateway::graphql::options::Streams;
@@ -134,6 +135,7 @@ async fn g7_a_stream_on_which_nothing_happens_shows_life_and_ends_at_last() {
     let (answer, _states) = tokio::join!(asking, holding);
     assert_eq!(answer.text.matches(":\n\n").count() - answer.text.matches("data:\n\n").count(), 14);
     assert!(answer.text.ends_with("event: complete\ndata:\n\n"), "{}", answer.text);
+    assert!(answer.text.contains("\"code\":\"TIMEOUT\""), "{}", answer.text);
 }
 
 #[tokio::test]
@@ -148,7 +150,67 @@ async fn g7_streams_are_bounded_and_end_with_the_process() {
         shop.end.cancel();
     };
     let (answer, ()) = tokio::join!(shop.send(follow(&token, FOLLOW)), ending);
-    assert_eq!(answer.text, "event: complete\ndata:\n\n");
+    // A reader must not take it for the end of what is followed.
+    assert!(
+        answer.text.starts_with("event: next\ndata: {\"errors\"")
+            && answer.text.contains("\"code\":\"UNAVAILABLE\"")
+            && answer.text.ends_with("event: complete\ndata:\n\n"),
+        "{}",
+        answer.text
+    );
+}
+
+#[tokio::test]
+async fn g7_a_caller_has_so_many_streams_and_leaves_the_others_to_others() {
+    let streams = Streams { connections: 8, per_caller: 1, ..Streams::default() };
+    let shop = Shop::open(Options { streams, ..Options::development() });
+    let mut watchers = watched(&shop);
+    let (ann, bob) = (shop.token("ann"), shop.token("bob"));
+    let ending = async {
+        let _states = watchers.recv().await.unwrap();
+        assert_eq!(shop.send(follow(&ann, FOLLOW)).await.status, 429);
+        let asking = shop.send(follow(&bob, FOLLOW));
+        let seen = async {
+            let _states = watchers.recv().await.unwrap();
+            shop.end.cancel();
+        };
+        assert_eq!(tokio::join!(asking, seen).0.status, 200);
+    };
+    let (answer, ()) = tokio::join!(shop.send(follow(&ann, FOLLOW)), ending);
+    assert_eq!(answer.status, 200);
+}
+
+/// An order may be followed for an hour: what is looked up around its last state needs time too.
+#[tokio::test(start_paused = true)]
+async fn g7_each_event_has_its_own_time() {
+    let shop = Shop::development();
+    let mut watchers = watched(&shop);
+    shop.fake.on("payments.PaymentService/BatchGetAccounts", |it: BatchGetAccountsRequest| {
+        let account = |id| payments::Account { id, ..Default::default() };
+        let accounts = it.ids.into_iter().map(account).collect();
+        Ok(payments::BatchGetAccountsResponse { accounts })
+    });
+    let query = "subscription($id: ID!) { orderStatus(id: $id) { status account { closed } } }";
+    let response = shop.router.clone().oneshot(follow(&shop.token("ann"), query)).await.unwrap();
+    let mut body = response.into_body();
+    let mut next = async || loop {
+        let data = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        let text = String::from_utf8(data.to_vec()).unwrap();
+        if text.starts_with("event") {
+            return text;
+        }
+    };
+    let (first, states) = tokio::join!(next(), async {
+        let states = watchers.recv().await.unwrap();
+        states.send(Ok(orders::OrderStatus::Started)).unwrap();
+        states
+    });
+    assert!(first.contains("\"closed\":false"), "{first}");
+    let given = shop.fake.headers()["grpc-timeout"].clone();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    states.send(Ok(orders::OrderStatus::Completed)).unwrap();
+    assert!(next().await.contains("\"closed\":false"));
+    assert_eq!(shop.fake.headers()["grpc-timeout"], given, "all of it, each time");
 }
 
 /// A WebSocket to the shop.
@@ -307,5 +369,25 @@ async fn g7_operations_of_one_connection_are_bounded_and_silence_before_the_intr
     tokio::time::pause();
     let closing = tokio::time::timeout(Duration::from_secs(6), silent.hear());
     assert_eq!(closing.await.unwrap(), json!({ "close": 4408 }));
+    shop.end.cancel();
+}
+
+/// Signs of life are no use of a connection, however many there are.
+#[tokio::test]
+async fn g7_a_connection_that_only_says_that_it_lives_ends() {
+    let streams = Streams { idle: Duration::from_millis(200), ..Streams::default() };
+    let shop = Shop::open(Options { streams, ..Options::development() });
+    let at = serving(&shop).await;
+    let mut socket = Socket::introduced(at, &shop.token("ann")).await.0;
+    let living = async {
+        // One that has ended may say so, or break while we still speak.
+        while socket.send(Frame::text(json!({ "type": "ping" }).to_string())).await.is_ok() {
+            match socket.next().await {
+                Some(Ok(Frame::Text(text))) if text.contains("pong") => {}
+                _ => break,
+            }
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), living).await.is_ok());
     shop.end.cancel();
 }
