@@ -35,7 +35,7 @@ use crate::routes::Route;
 
 /// No attempt begins later than this after the first: a service that takes long to fail is not asked
 /// again, or a caller would wait three times as long for the same answer.
-const TOTAL: Duration = Duration::from_secs(2);
+const TOTAL: Duration = Duration::from_secs(3);
 /// How long a call waits for a place, at most.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a kept answer may be shown when its service cannot answer.
