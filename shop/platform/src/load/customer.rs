@@ -26,7 +26,8 @@ pub struct Customer {
     pub name: String,
     /// The user's account.
     pub account: String,
-    token: String,
+    /// The token that says who calls.
+    pub token: String,
 }
 
 /// How an order ended.

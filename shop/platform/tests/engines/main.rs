@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not as expected ends the test")]
 
 mod conservation;
+mod degraded;
 mod engine;
 mod operators;
 mod programs;

@@ -156,6 +156,12 @@ impl Shop {
         shop
     }
 
+    /// Does this to both copies of a service.
+    pub(crate) fn both(&mut self, service: &str, mut what: impl FnMut(&mut Program)) {
+        let copies = self.services.iter_mut().filter(|it| it.arguments[1] == service);
+        assert_eq!(copies.map(&mut what).count(), 2, "copies of {service}");
+    }
+
     pub(crate) fn operator_token(&self) -> String {
         let file = self.data().join("operator-token");
         std::fs::read_to_string(file).unwrap().trim().to_owned()
