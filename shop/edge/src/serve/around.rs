@@ -114,8 +114,8 @@ impl Around {
         if passed.is_none() {
             versions::mark(template, response.headers_mut());
         }
-        self.calls.count(&asked.method, template, response.status(), begun.elapsed());
         let route = passed.map_or(template, |Passed(prefix)| prefix);
+        self.calls.count(&asked.method, route, response.status(), begun.elapsed());
         let line = Line { id, method: &asked.method, route, principal, noted, begun };
         let response = self.access.write(line, response).await;
         asked.without_body(response)

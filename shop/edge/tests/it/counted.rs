@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Extension, Router};
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use parking_lot::Mutex;
+use shop_edge::serve::Passed;
 
 use crate::{ask, request};
 
@@ -54,14 +55,16 @@ fn calls_are_counted_by_template_and_class_and_endless_labels_are_impossible() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     metrics::with_local_recorder(&counted, || {
         runtime.block_on(async {
-            let routes =
-                Router::new().nest("/api", Router::new().route("/things/{id}", get(|| async {})));
+            let passed = || async { Extension(Passed("/passed")) };
+            let things = Router::new().route("/things/{id}", get(|| async {}));
+            let routes = Router::new().nest("/api", things).route("/passed/{*rest}", get(passed));
             for (method, path) in [
                 ("GET", "/api/things/1"),
                 ("GET", "/api/things/2"),
                 ("DELETE", "/api/things/3"),
                 ("GET", "/x/1"),
-                ("GET", "/x/2"),
+                ("GET", "/passed/1"),
+                ("GET", "/passed/2"),
                 ("BREW", "/x/2"),
                 ("STIR", "/x/2"),
             ] {
@@ -76,8 +79,9 @@ fn calls_are_counted_by_template_and_class_and_endless_labels_are_impossible() {
         seen,
         [
             "switchboard.edge.calls DELETE /api/things/{id} 4xx 1",
-            "switchboard.edge.calls GET - 4xx 2",
+            "switchboard.edge.calls GET - 4xx 1",
             "switchboard.edge.calls GET /api/things/{id} 2xx 2",
+            "switchboard.edge.calls GET /passed 2xx 2",
             "switchboard.edge.calls TRACE - 5xx 2",
         ]
     );
