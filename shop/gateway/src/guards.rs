@@ -26,7 +26,7 @@ use switchboard_resilience::bulkhead::{self, Bulkhead, Place, Pools};
 use switchboard_resilience::control::{Health, Status};
 use switchboard_resilience::fallback::{Cause, Degraded, Source, StaleCache};
 use switchboard_resilience::hold::Held;
-use switchboard_resilience::propagate::{again, decode_lenient, mark_degraded};
+use switchboard_resilience::propagate::{PRIORITY, again, decode_lenient, mark_degraded};
 use switchboard_resilience::retry::{self, Again, Progress};
 use switchboard_resilience::{Call, InvalidOptions, Outcome, Reason, Registry, Rejected};
 use tokio::time::Instant;
@@ -176,8 +176,10 @@ impl Guards {
         let service = self.services.get(route.service)?;
         let (mut call, _unreadable) = decode_lenient(&head.method, &head.headers, Instant::now());
         call.is_repeatable &= is_bodyless;
-        // Priorities are ordered from the most important one.
-        call.priority = call.priority.max(route.pool);
+        // Priorities are ordered from the most important one: whoever says nothing is as important as
+        // the route, and nobody is more important.
+        let has_said = head.headers.contains_key(PRIORITY);
+        call.priority = if has_said { call.priority.max(route.pool) } else { route.pool };
         let key = (route.is_kept && head.method == Method::GET).then(|| {
             let variant = |name| {
                 head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))

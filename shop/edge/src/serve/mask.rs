@@ -9,7 +9,7 @@ const MASK: &str = "***";
 
 /// Names of fields that are never shown, whatever they hold. A field is also masked when one of the
 /// [`PARTS`] is in its name.
-const MASKED: [&str; 14] = [
+const MASKED: [&str; 17] = [
     "name",
     "given_name",
     "family_name",
@@ -24,6 +24,10 @@ const MASKED: [&str; 14] = [
     "cursor",
     "next",
     "ship_to",
+    // In GraphQL a secret has whatever name its document gives it.
+    "query",
+    "variables",
+    "data",
 ];
 /// What makes a field's name the name of a secret, or of a way to reach somebody.
 const PARTS: [&str; 5] = ["password", "token", "secret", "authorization", "email"];
@@ -76,6 +80,10 @@ mod tests {
         check(r#"[{"new_password":{"x":1}}]"#, r#"[{"new_password":"***"}]"#);
         check(r#"{"a":{"access_token":"t"}}"#, r#"{"a":{"access_token":"***"}}"#);
         check(r#"{"ship_to":{"city":"Bern"}}"#, r#"{"ship_to":"***"}"#);
+        let sign_in = r#"{"operationName":"S","query":"mutation S{signIn(password:\"p\"){t:token}}"}"#;
+        check(sign_in, r#"{"operationName":"S","query":"***"}"#);
+        check(r#"[{"variables":{"p":"x"}}]"#, r#"[{"variables":"***"}]"#);
+        check(r#"{"data":{"signIn":{"t":"x"}}}"#, r#"{"data":"***"}"#);
         check(r#"{"sku":"tea","tokens":[1]}"#, r#"{"sku":"tea","tokens":"***"}"#);
     }
 

@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use serde_json::json;
 use shop_gateway::{Gateway, Guards, Route};
 use switchboard_core::{Clock, Priority, Rng, SystemClock};
-use switchboard_resilience::Registry;
+use switchboard_resilience::{Call, Registry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -200,6 +200,21 @@ async fn with_all_places_for_the_rest_taken_an_order_passes_at_once() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), freed).await.unwrap();
+}
+
+/// Mission row 19: nor can what a person waits for.
+#[tokio::test]
+async fn with_all_standard_places_taken_an_order_that_says_nothing_of_priority_passes_at_once() {
+    let it = Guarded::open().await;
+    let pool = it.guards.pool(Priority::Standard);
+    let mut taken = Vec::new();
+    while pool.free() > 0 {
+        taken.push(pool.acquire(&Call::new()).await.unwrap());
+    }
+    assert_eq!(it.post("/orders").await.status, 200);
+    let request = it.door.request("POST", "/orders").header("x-priority", "standard");
+    let request = request.header("x-request-timeout-ms", "50").body(Body::from("{}")).unwrap();
+    assert_eq!(it.door.call(request).await.status, 504, "who wants to be less important is");
 }
 
 /// A caller without patience learns nothing about a service, and cannot have it left alone.
