@@ -22,10 +22,11 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
 use super::aged::Aged;
+use super::opening::Opening;
 
 /// Connections that are open at once; further ones wait in the system's queue.
 const CONNECTIONS: usize = 2_048;
-/// How long a connection may be idle, or take to send the head of a request.
+/// How long a connection may say nothing at first, be idle, or take to send the head of a request.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// Calls that one HTTP/2 connection may have open.
 const STREAMS: u32 = 256;
@@ -97,8 +98,8 @@ pub(super) async fn run<S>(
         });
         let service = TowerToHyperService::new(service);
         // With upgrades, so that a route may speak WebSocket.
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let stream = TokioIo::new(Opening::new(stream, IDLE));
+        let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
         let connection = Aged::new(connection, age(&mut rng), &ending);
         connections.spawn(async move {
             let _slot = slot;

@@ -8,6 +8,7 @@ mod bounds;
 mod fork;
 mod health;
 mod mask;
+mod opening;
 mod refine;
 mod represent;
 
