@@ -24,8 +24,9 @@ const PUBLISHED: &str = "shop/gateway/docs/published/schema-v1.graphql";
 pub(crate) fn run(binary: &Path) -> anyhow::Result<()> {
     let modules = compare()?;
     let shop = Shop::start(binary)?;
+    let schema = at(SCHEMA);
     for judge in ["audit.mjs", "clients.mjs"] {
-        let environment = [("MODULES", &*modules), ("SHOP_URL", &*shop.url)];
+        let environment = [("MODULES", &*modules), ("SHOP_URL", &*shop.url), ("SCHEMA", &*schema)];
         process::run_with("node", &[&script(judge)], &environment)?;
     }
     shop.stop()

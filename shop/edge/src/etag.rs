@@ -162,6 +162,11 @@ impl Preconditions {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.if_match.is_none() && self.if_none_match.is_none()
+    }
+
     /// Refuses a change of something that the caller has not said the version of.
     ///
     /// # Errors
@@ -179,7 +184,7 @@ impl Preconditions {
     /// # Errors
     /// 412 with the present tag.
     pub fn check(&self, present: Option<&impl Serialize>) -> Result<(), Problem> {
-        if self.if_match.is_none() && self.if_none_match.is_none() {
+        if self.is_empty() {
             return Ok(());
         }
         let present = present.map(|it| ETag::of(it));

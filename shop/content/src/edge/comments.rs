@@ -154,13 +154,13 @@ async fn judged(
 ) -> Result<(Comment, Option<u64>), Problem> {
     let comment = edge.app.comment_of(post_id, id).await?;
     only_author(caller, &comment.author_id)?;
-    if !conditions.name_tags() {
-        return conditions.check(Some(&())).map(|()| (comment, None));
+    if conditions.is_empty() {
+        return Ok((comment, None));
     }
     let author = edge.app.author(&comment.author_id).await?;
     conditions.check(Some(&representation(&comment, Some(&author), caller)))?;
-    let version = comment.version;
-    Ok((comment, Some(version)))
+    let expected = conditions.name_tags().then_some(comment.version);
+    Ok((comment, expected))
 }
 
 async fn changed(
@@ -199,7 +199,7 @@ fn representation(comment: &Comment, author: Option<&Author>, caller: &Principal
     let (own, may) = (own(comment), only_author(caller, &comment.author_id).is_ok());
     let links = Links::own(&*own)
         .to("post", format!("/api/v1/posts/{}", comment.post_id))
-        .to("author", format!("/api/v1/users/{}", comment.author_id))
+        .to("author", format!("/api/v1/users/{}/posts", comment.author_id))
         .act_if(may, "replace", "PUT", &*own)
         .act_if(may, "edit", "PATCH", &*own)
         .act_if(may, "delete", "DELETE", &*own);

@@ -80,7 +80,8 @@ mod tests {
         check(r#"[{"new_password":{"x":1}}]"#, r#"[{"new_password":"***"}]"#);
         check(r#"{"a":{"access_token":"t"}}"#, r#"{"a":{"access_token":"***"}}"#);
         check(r#"{"ship_to":{"city":"Bern"}}"#, r#"{"ship_to":"***"}"#);
-        let sign_in = r#"{"operationName":"S","query":"mutation S{signIn(password:\"p\"){t:token}}"}"#;
+        let sign_in =
+            r#"{"operationName":"S","query":"mutation S{signIn(password:\"p\"){t:token}}"}"#;
         check(sign_in, r#"{"operationName":"S","query":"***"}"#);
         check(r#"[{"variables":{"p":"x"}}]"#, r#"[{"variables":"***"}]"#);
         check(r#"{"data":{"signIn":{"t":"x"}}}"#, r#"{"data":"***"}"#);
