@@ -25,7 +25,7 @@ pub fn best<'a>(headers: &HeaderMap, offered: &[&'a str]) -> Option<&'a str> {
 }
 
 /// Whether the caller wants a coding by name, or whatever there is.
-pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let mut any = 0;
     for (coding, weight) in ranges(headers, &ACCEPT_ENCODING) {
         if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
@@ -40,9 +40,12 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
 
 /// How much a media type is wanted, in thousandths.
 fn weight(headers: &HeaderMap, kind: &str) -> u16 {
-    let Some(accept) = headers.get(ACCEPT) else { return 1_000 };
-    if accept == "*/*" || accept.is_empty() {
-        return 1_000;
+    let mut lines = headers.get_all(ACCEPT).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => return 1_000,
+        // What most programs send.
+        (Some(only), None) if only == "*/*" || only.is_empty() => return 1_000,
+        _ => {}
     }
     let group = kind.split_once('/').map_or(kind, |(group, _)| group);
     let mut found = (0, 0);
@@ -99,6 +102,16 @@ mod tests {
 
     fn check(accept: &str, expected: bool) {
         assert_eq!(accepts(&headers(ACCEPT, accept), "application/json"), expected, "{accept}");
+    }
+
+    #[test]
+    fn e5_several_lines_are_one_list() {
+        let mut lines = headers(ACCEPT, "text/html");
+        lines.append(ACCEPT, http::HeaderValue::from_static("*/*"));
+        assert!(accepts(&lines, "application/json"));
+        let mut lines = headers(ACCEPT, "*/*");
+        lines.append(ACCEPT, http::HeaderValue::from_static("application/json;q=0"));
+        assert!(!accepts(&lines, "application/json"));
     }
 
     #[test]

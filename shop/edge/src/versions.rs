@@ -6,7 +6,7 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LINK, VARY};
 use serde_json::{Value, json};
 
 use crate::{Problem, negotiate};
@@ -110,7 +110,9 @@ async fn show(headers: HeaderMap) -> Response {
         Some(JSON) => axum::Json(document()).into_response(),
         Some(kind) => {
             let kind = format!("{kind}; charset=utf-8");
-            ([(CONTENT_TYPE, kind)], POLICY).into_response()
+            // What is chosen by a header must say so, or a cache mixes the forms.
+            let headers = [(VARY, "accept"), (CACHE_CONTROL, "no-cache")];
+            (headers, [(CONTENT_TYPE, kind)], POLICY).into_response()
         }
         None => Problem::not_acceptable("application/json, text/markdown").into_response(),
     }

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, StatusCode, request::Parts};
 use parking_lot::Mutex;
 use shop_edge::Problem;
+use shop_edge::negotiate::accepts_gzip;
 use shop_edge::rpc::deadline::whole_seconds;
 use shop_edge::rpc::judged::Judged;
 use shop_edge::rpc::upload::Upload;
@@ -25,13 +26,14 @@ use switchboard_resilience::budget::{Budget, Policy};
 use switchboard_resilience::bulkhead::{self, Bulkhead, Place, Pools};
 use switchboard_resilience::control::{Health, Status};
 use switchboard_resilience::fallback::{Cause, Degraded, Source, StaleCache};
-use switchboard_resilience::hold::Held;
 use switchboard_resilience::propagate::{PRIORITY, again, decode_lenient, mark_degraded};
 use switchboard_resilience::retry::{self, Again, Progress};
 use switchboard_resilience::{Call, InvalidOptions, Outcome, Reason, Registry, Rejected};
 use tokio::time::Instant;
 
+use crate::proxy::BODY_TIMEOUT;
 use crate::routes::Route;
+use crate::unread::held;
 
 /// No attempt begins later than this after the first: a service that takes long to fail is not asked
 /// again, or a caller would wait three times as long for the same answer.
@@ -180,13 +182,7 @@ impl Guards {
         // the route, and nobody is more important.
         let has_said = head.headers.contains_key(PRIORITY);
         call.priority = if has_said { call.priority.max(route.pool) } else { route.pool };
-        let key = (route.is_kept && head.method == Method::GET).then(|| {
-            let variant = |name| {
-                head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
-            };
-            let (accept, encoding) = (variant(ACCEPT), variant(ACCEPT_ENCODING));
-            format!("{}\n{accept:?}\n{encoding:?}", head.uri)
-        });
+        let key = (route.is_kept && head.method == Method::GET).then(|| key_of(head)).flatten();
         Some(Passing { guards: self, service, route, call, key })
     }
 }
@@ -219,6 +215,12 @@ impl Retries {
 // === impl Passing ===
 
 impl Passing<'_> {
+    /// How long its body may take to arrive.
+    pub(crate) fn patience(&self) -> Duration {
+        let left = self.call.remaining(Instant::now());
+        left.map_or(BODY_TIMEOUT, |left| left.min(BODY_TIMEOUT))
+    }
+
     /// A place among the calls of its importance.
     pub(crate) async fn place(&self) -> Result<Place, Response> {
         let pool = self.guards.pools.of(self.call.priority);
@@ -245,7 +247,7 @@ impl Passing<'_> {
             let (answer, outcome) = attempt(self.call).await;
             pass.record(outcome);
             let Outcome::Failure { .. } = outcome else {
-                return self.kept(answer).await.map(|body| Body::new(Held::new(body, place)));
+                return self.kept(answer).await.map(|body| held(body, place));
             };
             match retries.wait(&self.call, &mut trying, retries.again(&answer)) {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -291,6 +293,16 @@ impl Passing<'_> {
     fn instead(&self, rejected: &Rejected) -> Response {
         self.stale().unwrap_or_else(|| problem(self.route.service, rejected).into_response())
     }
+}
+
+/// Under what an answer is kept: the page that is asked for, and whether it may be compressed. `None`
+/// for whatever else is asked: made-up questions would drive the real ones out.
+fn key_of(head: &Parts) -> Option<String> {
+    let query = head.uri.query().unwrap_or_default();
+    let is_page = |part: &str| part.starts_with("limit=") || part.starts_with("cursor=");
+    let is_plain = query.is_empty() || query.split('&').all(is_page);
+    let gzip = accepts_gzip(&head.headers);
+    is_plain.then(|| format!("{}?{query} {gzip}", head.uri.path()))
 }
 
 /// A rejection as a caller sees it: what holds the call back, and when to come back.

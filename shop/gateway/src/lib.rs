@@ -30,6 +30,7 @@ pub mod rate;
 pub mod ready;
 pub mod routes;
 pub mod rpc;
+mod unread;
 
 pub use callers::Callers;
 pub use document::openapi;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use http::header::{
@@ -14,7 +14,7 @@ use http::header::{TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, StatusCode, Uri, Version};
-use http_body_util::{LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -35,6 +35,8 @@ use crate::{Route, Upstreams};
 
 /// How long a service may take to begin its answer. The answer's body may stream for longer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a caller's body may take to arrive: as long as services wait for it.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Of a caller's deadline so much is kept for the way back.
 const HOP: Duration = Duration::from_millis(5);
 /// How long connecting may take: services are near.
@@ -104,29 +106,38 @@ impl Proxy {
         upstreams: &Upstreams,
         request: Request<Body>,
     ) -> Response {
-        let (head, sent, _) = prepared(request);
+        let (head, body, _) = prepared(request);
+        let sent = Sent::of(body);
         self.attempt(service, upstreams, head, &sent, HEAD_TIMEOUT).await.0
     }
 
     /// The same behind the policies that guard the service.
     ///
-    /// A call whose body has begun to be read is not sent again, whatever its kind.
+    /// A body is read to its end first, within [`BODY_TIMEOUT`]: who sends slowly takes nobody's
+    /// place. A call with a body is sent once, whatever its kind.
     pub async fn pass_guarded(
         &self,
         guards: &Guards,
         route: &Route,
         request: Request<Body>,
     ) -> Response {
-        let (head, sent, is_bodyless) = prepared(request);
+        let (head, body, is_bodyless) = prepared(request);
         let Some(passing) = guards.passing(route, &head, is_bodyless) else {
-            let (service, upstreams) = (route.service, &route.upstreams);
+            let (service, upstreams, sent) = (route.service, &route.upstreams, Sent::of(body));
             return self.attempt(service, upstreams, head, &sent, HEAD_TIMEOUT).await.0;
+        };
+        let body = match is_bodyless {
+            true => Body::empty(),
+            false => match whole(body, passing.patience()).await {
+                Ok(body) => Body::from(body),
+                Err(problem) => return problem.into_response(),
+            },
         };
         let place = match passing.place().await {
             Ok(place) => place,
             Err(answer) => return answer,
         };
-        let sent = &sent;
+        let sent = &Sent::of(body);
         let attempt = |call: Call| {
             let mut head = head.clone();
             async move {
@@ -240,7 +251,7 @@ impl Default for Proxy {
 /// The head as a service gets it, whichever copy that is: same method, path and headers, but for
 /// what belongs to the caller's connection; the body, for the copy that can be reached; and whether
 /// there is none.
-fn prepared(request: Request<Body>) -> (Parts, Sent, bool) {
+fn prepared(request: Request<Body>) -> (Parts, Body, bool) {
     let (mut head, body) = request.into_parts();
     let is_bodyless = HttpBody::is_end_stream(&body);
     let host = head.headers.remove(HOST);
@@ -255,7 +266,20 @@ fn prepared(request: Request<Body>) -> (Parts, Sent, bool) {
     if let Some(forwarded) = forwarded(peer.map(|peer| peer.0), host.as_ref()) {
         head.headers.insert(FORWARDED, forwarded);
     }
-    (head, Sent::of(body), is_bodyless)
+    (head, body, is_bodyless)
+}
+
+/// A body that has come to its end within this time.
+async fn whole(body: Body, within: Duration) -> Result<Bytes, Problem> {
+    let reading = Limited::new(body, BODY_LIMIT).collect();
+    match tokio::time::timeout(within, reading).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if has_cause::<LengthLimitError>(&*error) => {
+            Err(Problem::too_large(BODY_LIMIT))
+        }
+        Ok(Err(_)) => Err(Problem::bad_request("The body could not be read to its end.")),
+        Err(_) => Err(Problem::request_timeout()),
+    }
 }
 
 /// The request to this copy.

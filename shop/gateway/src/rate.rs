@@ -198,7 +198,8 @@ impl Decision {
         let state = format!("\"{NAME}\";r={};t={}", self.remaining, seconds(self.reset));
         for (name, value) in [("ratelimit", state), ("ratelimit-policy", quota.policy())] {
             if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
+                // A service may have limits of its own: both headers are lists.
+                headers.append(HeaderName::from_static(name), value);
             }
         }
     }

@@ -66,9 +66,12 @@ impl<T> StaleCache<T> {
         let write = answers.writes;
         answers.by_key.insert(key.clone(), Written { answer, at, write });
         answers.order.push_back((key, write));
-        // Twice the room bounds the repeated keys as well.
-        while answers.by_key.len() > self.room || answers.order.len() > self.room * 2 {
+        while answers.by_key.len() > self.room {
             answers.forget_oldest();
+        }
+        // Twice the room bounds the repeated keys as well. None that is alone is forgotten for them.
+        if answers.order.len() > self.room * 2 {
+            answers.forget_repeated();
         }
     }
 
@@ -120,6 +123,12 @@ impl<T> std::fmt::Debug for StaleCache<T> {
 
 impl<T> Answers<T> {
     /// Forgets what was written longest ago, unless its key was written again since.
+    /// Forgets what was written over. It leaves one entry a key, so it is needed once in `room` writes.
+    fn forget_repeated(&mut self) {
+        let by_key = &self.by_key;
+        self.order.retain(|(key, write)| by_key.get(key).is_some_and(|it| it.write == *write));
+    }
+
     fn forget_oldest(&mut self) {
         let Some((key, write)) = self.order.pop_front() else { return };
         if self.by_key.get(&key).is_some_and(|newest| newest.write == write) {

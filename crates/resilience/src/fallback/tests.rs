@@ -159,6 +159,19 @@ async fn d10_only_a_success_is_kept() {
     }
 }
 
+/// What is written seldom is not driven out by what is written often.
+#[tokio::test(start_paused = true)]
+async fn d10_repeated_answers_drive_no_other_out() {
+    let kept = cache().with_room(4);
+    kept.put("seldom", 1);
+    (0..100).for_each(|answer| kept.put("often", answer));
+    assert_eq!((kept.get("seldom").unwrap().answer, kept.get("often").unwrap().answer), (1, 99));
+    for key in ["a", "b", "c"] {
+        kept.put(key, 1);
+    }
+    assert!(kept.get("seldom").is_none() && kept.len() == 4, "the oldest goes when room ends");
+}
+
 /// It has its own few places: what fails with everything else must not become a queue.
 #[tokio::test(start_paused = true)]
 async fn d10_ten_alternatives_run_at_a_time_and_nobody_waits_for_a_place() {

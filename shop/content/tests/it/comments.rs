@@ -32,7 +32,7 @@ async fn a_comment_is_201_with_the_whole_resource_and_is_readable_there() {
             "_links": {
                 "self": { "href": own },
                 "post": { "href": format!("/api/v1{post}") },
-                "author": { "href": "/api/v1/users/bob" },
+                "author": { "href": "/api/v1/users/bob/posts" },
                 "replace": { "href": own, "method": "PUT" },
                 "edit": { "href": own, "method": "PATCH" },
                 "delete": { "href": own, "method": "DELETE" },

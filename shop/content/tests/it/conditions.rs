@@ -18,6 +18,17 @@ impl Shop {
         tag: &str,
         body: Value,
     ) -> Answer {
+        self.on_condition(method, path, who, ("if-match", tag), body).await
+    }
+
+    async fn on_condition(
+        &self,
+        method: &str,
+        path: &str,
+        who: &str,
+        condition: (&str, &str),
+        body: Value,
+    ) -> Answer {
         let operator = || self.bench.operator();
         let token = if who == "operator" { operator() } else { self.bench.token(who) };
         let request = Request::builder()
@@ -25,7 +36,7 @@ impl Shop {
             .uri(format!("/api/v1{path}"))
             .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json")
-            .header("if-match", tag);
+            .header(condition.0, condition.1);
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
         self.send(request.body(body).unwrap()).await
     }
@@ -54,6 +65,10 @@ async fn e6_posts_and_comments_change_only_as_they_were_read() {
             late.assert_problem(412, "precondition-failed");
             assert_eq!(late.header("etag"), now, "{method} {path}");
         }
+        let any = ("if-none-match", "*");
+        let there = shop.on_condition("DELETE", path, "ann", any, Value::Null).await;
+        there.assert_problem(412, "precondition-failed");
+        assert_eq!(there.header("etag"), now);
         // Who may change nothing learns nothing of versions.
         let other = shop.if_match("DELETE", path, "bob", &now, Value::Null).await;
         other.assert_problem(403, "forbidden");

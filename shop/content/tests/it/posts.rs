@@ -32,7 +32,7 @@ async fn a_post_is_201_with_the_whole_resource_and_is_readable_there_by_all() {
             "updated_at": "2026-01-01T00:00:00Z",
             "_links": {
                 "self": { "href": own },
-                "author": { "href": "/api/v1/users/ann" },
+                "author": { "href": "/api/v1/users/ann/posts" },
                 "comments": { "href": format!("{own}/comments") },
                 "comment": { "href": format!("{own}/comments"), "method": "POST" },
                 "replace": { "href": own, "method": "PUT" },
