@@ -113,8 +113,7 @@ impl Proxy {
 
     /// The same behind the policies that guard the service.
     ///
-    /// A body is read to its end first, within [`BODY_TIMEOUT`]: who sends slowly takes nobody's
-    /// place. A call with a body is sent once, whatever its kind.
+    /// A body is read to its end first, within 20 s: who sends slowly takes nobody's place. A call with a body is sent once, whatever its kind.
     pub async fn pass_guarded(
         &self,
         guards: &Guards,

@@ -86,11 +86,17 @@ impl App {
         Self { store: deps.store.clone(), clock: deps.clock.clone(), rng }
     }
 
-    /// Opens an account.
+    /// Opens an account; with it is stored what `remember` adds to its unit.
     ///
     /// # Errors
     /// [`Error::Refused`], or the store's.
-    pub async fn open(&self, context: Context, owner: &str, currency: &str) -> Result<View, Error> {
+    pub async fn open(
+        &self,
+        context: Context,
+        owner: &str,
+        currency: &str,
+        remember: impl Fn(Unit, &View) -> Unit,
+    ) -> Result<View, Error> {
         let id = Id::new(&*self.clock, &mut self.rng.lock()).to_string();
         let created_at = self.clock.now();
         let mut tries = 0;
@@ -104,9 +110,10 @@ impl App {
                 .expect(unchanged)
                 .add(&OWNERS, owner, "accounts", 1)
                 .put(&ACCOUNTS, &*id, [("created_at", Value::from(created_at))]);
+            let view = View { id: id.clone(), account: account.evolve(created), created_at };
             tries += 1;
-            match self.store.commit(unit).await {
-                Ok(_) => return Ok(View { id, account: account.evolve(created), created_at }),
+            match self.store.commit(remember(unit, &view)).await {
+                Ok(_) => return Ok(view),
                 Err(CommitError::Conflict(_)) if tries < TRIES => self.stand_back(tries).await,
                 Err(error) => return Err(error.into()),
             }

@@ -51,6 +51,7 @@ fn open() -> Operation {
         .body::<OpenAccount>(Bodies::Json)
         .created::<Account>("The new account, with nothing on it.")
         .shows("ETag")
+        .idempotent(false)
         .refuses(&[409])
         .leads_to("getAccount", &id)
         .leads_to("createDeposit", &id)

@@ -46,7 +46,8 @@ impl Edge {
         let mut input = Input::of(json!({ "currency": asked.currency }));
         let currency = input.capitals("currency", 3);
         input.finish()?;
-        let view = self.app.open(called.context(), &caller.user_id, &currency).await?;
+        let view =
+            self.app.open(called.context(), &caller.user_id, &currency, |unit, _| unit).await?;
         Ok(wire::CreateAccountResponse { account: Some(shown(view)) })
     }
 

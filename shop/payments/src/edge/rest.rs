@@ -10,8 +10,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shop_contracts::Money;
-use shop_edge::etag::created;
-use shop_edge::idempotency::OptionalIdempotencyKey;
+use shop_edge::idempotency::{OptionalIdempotencyKey, Ticket};
 use shop_edge::page::Turn;
 use shop_edge::{
     Auth, Deps, Idempotent, Input, Links, Page, Principal, Problem, RequestContext, Seek, Stored,
@@ -58,12 +57,25 @@ async fn open(
     State(edge): State<Edge>,
     caller: Principal,
     RequestContext(context): RequestContext,
+    OptionalIdempotencyKey(key): OptionalIdempotencyKey,
     mut input: Input,
-) -> Result<Response, Problem> {
+) -> Result<Stored, Problem> {
+    let body = input.as_value();
     let currency = input.capitals("currency", 3);
     input.finish()?;
-    let view = edge.app.open(context, &caller.user_id, &currency).await?;
-    Ok(created(format!("/api/v1/accounts/{}", view.id), representation(&view)))
+    let (app, owner) = (&edge.app, &*caller.user_id);
+    let Some(key) = key else {
+        return Ok(opened(&app.open(context, owner, &currency, |unit, _| unit).await?));
+    };
+    let open = |ticket: Arc<Ticket>| async move {
+        let remember = |unit, view: &View| ticket.remember(unit, &opened(view));
+        Ok(opened(&app.open(context, owner, &currency, remember).await?))
+    };
+    edge.idempotent.once(owner, "open", &key, &body, open).await
+}
+
+fn opened(view: &View) -> Stored {
+    Stored::created(format!("/api/v1/accounts/{}", view.id), representation(view))
 }
 
 async fn list(

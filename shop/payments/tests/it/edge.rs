@@ -182,6 +182,25 @@ async fn e7_the_same_key_moves_money_once_and_repeats_refusals_too() {
     assert_eq!((repeated.status, shop.balance(&path).await), (409, 5_150));
 }
 
+#[tokio::test]
+async fn e7_the_same_key_opens_one_account() {
+    let shop = Shop::open();
+    let open = async |key: &str, currency: &str| {
+        Call::post("/api/v1/accounts", json!({ "currency": currency }))
+            .of(&shop.ann)
+            .with("idempotency-key", key)
+            .send(&shop.routes)
+            .await
+    };
+    let (first, again) = (open("k", "EUR").await, open("k", "EUR").await);
+    assert_eq!((first.status, again.status, &first.body), (201, 201, &again.body));
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(open("k", "USD").await.status, 422);
+    assert_eq!(open("other", "EUR").await.status, 201);
+    let all = Call::get("/api/v1/accounts").of(&shop.ann).send(&shop.routes).await;
+    assert_eq!(all.items().len(), 2);
+}
+
 /// On several threads, so that they really overtake each other between reading and committing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn deposits_at_the_same_moment_all_arrive() {
