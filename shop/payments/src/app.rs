@@ -86,11 +86,19 @@ impl App {
         Self { store: deps.store.clone(), clock: deps.clock.clone(), rng }
     }
 
-    /// Opens an account; with it is stored what `remember` adds to its unit.
+    /// Opens an account.
     ///
     /// # Errors
     /// [`Error::Refused`], or the store's.
-    pub async fn open(
+    pub async fn open(&self, context: Context, owner: &str, currency: &str) -> Result<View, Error> {
+        self.open_with(context, owner, currency, |unit, _| unit).await
+    }
+
+    /// The same; with the account is stored what `remember` adds to its unit.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub async fn open_with(
         &self,
         context: Context,
         owner: &str,

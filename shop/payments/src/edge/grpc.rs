@@ -46,8 +46,7 @@ impl Edge {
         let mut input = Input::of(json!({ "currency": asked.currency }));
         let currency = input.capitals("currency", 3);
         input.finish()?;
-        let view =
-            self.app.open(called.context(), &caller.user_id, &currency, |unit, _| unit).await?;
+        let view = self.app.open(called.context(), &caller.user_id, &currency).await?;
         Ok(wire::CreateAccountResponse { account: Some(shown(view)) })
     }
 

@@ -65,11 +65,11 @@ async fn open(
     input.finish()?;
     let (app, owner) = (&edge.app, &*caller.user_id);
     let Some(key) = key else {
-        return Ok(opened(&app.open(context, owner, &currency, |unit, _| unit).await?));
+        return Ok(opened(&app.open(context, owner, &currency).await?));
     };
     let open = |ticket: Arc<Ticket>| async move {
         let remember = |unit, view: &View| ticket.remember(unit, &opened(view));
-        Ok(opened(&app.open(context, owner, &currency, remember).await?))
+        Ok(opened(&app.open_with(context, owner, &currency, remember).await?))
     };
     edge.idempotent.once(owner, "open", &key, &body, open).await
 }
