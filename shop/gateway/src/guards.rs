@@ -2,9 +2,8 @@
 //! the last good product list for bad times.
 //!
 //! A route names its pool, so that work nobody waits for cannot take the places of an order. A breaker judges a service by how it answers
-//! and costs the others nothing; while it is open, callers are told at once when to come back. Only calls without a body that may be
-//! repeated are repeated, within their deadline. What a caller asks for as deadline and priority is taken over, but no caller becomes more
-//! important than the route is.
+//! and costs the others nothing; while it is open, callers are told at once when to come back. Only reads are repeated, within their
+//! deadline. What a caller asks for as deadline and priority is taken over, but no caller becomes more important than the route is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -177,7 +176,9 @@ impl Guards {
     ) -> Option<Passing<'a>> {
         let service = self.services.get(route.service)?;
         let (mut call, _unreadable) = decode_lenient(&head.method, &head.headers, Instant::now());
-        call.is_repeatable &= is_bodyless;
+        // Reads only: of a change that broke off nobody knows whether it is done, and the second try
+        // of a DELETE that is would answer 404.
+        call.is_repeatable &= is_bodyless && head.method.is_safe();
         // Priorities are ordered from the most important one: whoever says nothing is as important as
         // the route, and nobody is more important.
         let has_said = head.headers.contains_key(PRIORITY);

@@ -127,9 +127,11 @@ async fn r6_reads_are_repeated_and_writes_are_not() {
     let it = Guarded::open().await;
     it.service.answers(StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(it.post("/orders").await.status, 503);
-    assert_eq!(it.service.asked(), 1);
+    let request = it.door.request("DELETE", "/orders").body(Body::empty()).unwrap();
+    assert_eq!(it.door.call(request).await.status, 503);
+    assert_eq!(it.service.asked(), 2, "one attempt of each change");
     let answer = it.door.get("/orders").await;
-    assert_eq!((answer.status, it.service.asked()), (503, 4), "three attempts of one read");
+    assert_eq!((answer.status, it.service.asked()), (503, 5), "three attempts of one read");
     assert_eq!(answer.header("x-seen-attempt"), "2");
 }
 
